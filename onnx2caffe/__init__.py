@@ -1,0 +1,1 @@
+"""From normal-form ONNX to Caffe layers and files."""

@@ -1,0 +1,214 @@
+"""Reads a saved pair back, the weights as views into the memory-mapped ``.caffemodel``."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+
+from onnx2caffe.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter
+from onnx2caffe.errors import SourceError
+from onnx2caffe.model import CaffeModel, Layer
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+_VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED, _FOUR_BYTES = 0, 1, 2, 5  # protobuf's wire types
+_OLD_LAYERS = 2  # NetParameter.layers, of before Caffe's LayerParameter had type names
+_DATA, _SHAPE = BlobProto.DATA_FIELD_NUMBER, BlobProto.SHAPE_FIELD_NUMBER
+_OLD_SHAPE = (1, 2, 3, 4)  # BlobProto.num, .channels, .height, .width
+
+# Without weights, Caffe would run these on what their fillers give, and say nothing.
+_ALWAYS_WEIGHTED = frozenset(
+    ("BatchNorm", "Convolution", "Deconvolution", "InnerProduct", "Normalize", "PReLU", "Parameter")
+)
+_WEIGHTED_WITH_ONE_BOTTOM = frozenset(("Bias", "Scale"))
+
+
+class _MalformedError(ValueError):
+    """Bytes that are not what a .caffemodel holds."""
+
+
+def read_model(prototxt: str | PathLike[str], caffemodel: str | PathLike[str]) -> CaffeModel:
+    """Read a net from its two files, matching weights to layers by name, as Caffe does.
+
+    The blobs are read-only float32 views into the file, which stays mapped while any of them lives; a number that was
+    saved in the old four-axis form comes back with the shape (1, 1, 1, 1). The model's outputs are the blobs that no
+    layer reads, under their own names; what the files do not hold (tensors, notes, origins) is empty.
+
+    Raises:
+        SourceError: a file cannot be read, is damaged or incomplete, or the two do not belong together.
+
+    """
+    net = _parse_text(Path(prototxt))
+    weights = _map_weights(Path(caffemodel))
+    _check_names(net, weights, caffemodel)
+    layers = []
+    for message in net.layer:
+        if message.type == "Input":
+            continue
+        message.ClearField("blobs")
+        layers.append(Layer(message, weights.get(message.name, [])))
+    return CaffeModel(net.name, _inputs(net), layers, outputs={blob: blob for blob in _unread_blobs(net)})
+
+
+def _parse_text(path: Path) -> NetParameter:
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), NetParameter())
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is not a .prototxt: it is not text") from error
+    except text_format.ParseError as error:
+        raise SourceError(f"{path} is not a .prototxt this program can read: {error}") from error
+
+
+def _map_weights(path: Path) -> dict[str, list[FloatArray]]:
+    """Return layer name -> its blobs, for the layers that have any."""
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:  # an empty file cannot be mapped
+                raise SourceError(f"{path} is empty")
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    weights = {}
+    try:
+        for number, value in _fields(content):
+            if number == _OLD_LAYERS:
+                raise SourceError(f"{path} is in Caffe's old format: convert it with Caffe's upgrade_net_proto_binary")
+            if number == NetParameter.LAYER_FIELD_NUMBER:
+                name, blobs = _layer(_message(value))
+                if blobs:
+                    weights[name] = blobs
+    except (_MalformedError, DecodeError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} is not a complete .caffemodel: {error}") from error
+    return weights
+
+
+def _layer(content: memoryview) -> tuple[str, list[FloatArray]]:
+    name, blobs = "", []
+    for number, value in _fields(content):
+        if number == LayerParameter.NAME_FIELD_NUMBER:
+            name = str(_message(value), "utf-8")
+        elif number == LayerParameter.BLOBS_FIELD_NUMBER:
+            blobs.append(_message(value))
+    return name, [_blob(blob, f"blob {index} of layer {name!r}") for index, blob in enumerate(blobs)]
+
+
+def _blob(content: memoryview, title: str) -> FloatArray:
+    fields = list(_fields(content))
+    shape = _shape(fields)
+    floats = [value for number, value in fields if number == _DATA]
+    if len(floats) == 1 and isinstance(floats[0], memoryview) and len(floats[0]) % 4 == 0:
+        data: FloatArray = np.frombuffer(floats[0], dtype="<f4")
+    else:  # none, numbers one by one, in several runs, or doubles: all legal, and none of them a plain buffer
+        message = BlobProto.FromString(bytes(content))
+        data = np.array(message.data or message.double_data, dtype=np.float32)
+    if shape is None:
+        return data
+    if min(shape, default=1) < 0 or math.prod(shape) != data.size:
+        raise _MalformedError(f"{title} has the shape {shape} but holds {data.size:,} numbers")
+    return data.reshape(shape)
+
+
+def _shape(fields: list[tuple[int, int | memoryview]]) -> tuple[int, ...] | None:
+    """Return the shape in a BlobProto, None when it has none."""
+    for number, value in fields:
+        if number == _SHAPE:
+            return tuple(BlobShape.FromString(bytes(_message(value))).dim)
+    old = {number: value for number, value in fields if number in _OLD_SHAPE and isinstance(value, int)}
+    return tuple(old.get(number, 0) for number in _OLD_SHAPE) if old else None
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise _MalformedError("a number where a message should be")
+    return value
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield the number and the value of each field of a message: an int for a varint, else its bytes, uncopied."""
+    position = 0
+    while position < len(content):
+        key, position = _varint(content, position)
+        number, wire_type = key >> 3, key & 7
+        if number == 0:
+            raise _MalformedError("a field without a number")
+        if wire_type == _VARINT:
+            value, position = _varint(content, position)
+            yield number, value
+            continue
+        if wire_type == _LENGTH_DELIMITED:
+            length, position = _varint(content, position)
+        elif wire_type in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if wire_type == _EIGHT_BYTES else 4
+        else:
+            raise _MalformedError(f"a field of the unknown wire type {wire_type}")
+        if length > len(content) - position:
+            raise _MalformedError(f"it breaks off, {length - (len(content) - position):,} bytes short")
+        yield number, content[position : position + length]
+        position += length
+
+
+def _varint(content: memoryview, position: int) -> tuple[int, int]:
+    """Return the number that starts at a position, and the position after it."""
+    value = 0
+    for index in range(10):  # ten groups of seven bits hold any 64-bit number
+        if position + index >= len(content):
+            raise _MalformedError("it breaks off inside a number")
+        byte = content[position + index]
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            return value, position + index + 1
+    raise _MalformedError("a number of more than 64 bits")
+
+
+def _check_names(net: NetParameter, weights: dict[str, list[FloatArray]], caffemodel: str | PathLike[str]) -> None:
+    names = {layer.name for layer in net.layer}
+    bare = [layer.name for layer in net.layer if _needs_weights(layer) and layer.name not in weights]
+    if bare:
+        raise SourceError(f"{caffemodel} has no weights for {_listed(bare)}")
+    unknown = [name for name in weights if name not in names]
+    if unknown:
+        raise SourceError(f"{caffemodel} has weights for {_listed(unknown)}, which the .prototxt does not name")
+
+
+def _needs_weights(layer: LayerParameter) -> bool:
+    return layer.type in _ALWAYS_WEIGHTED or (layer.type in _WEIGHTED_WITH_ONE_BOTTOM and len(layer.bottom) == 1)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:3])
+    return f"layer {shown}" if len(names) == 1 else f"{len(names)} layers ({shown}{', ...' if len(names) > 3 else ''})"
+
+
+def _inputs(net: NetParameter) -> dict[str, tuple[int, ...]]:
+    """Return input blob -> shape, from Input layers or the older top-level fields."""
+    shapes = [tuple(shape.dim) for shape in net.input_shape]
+    if not shapes:  # older still: four numbers per input in one list
+        shapes = [tuple(net.input_dim[start : start + 4]) for start in range(0, len(net.input_dim), 4)]
+    inputs = dict(zip(net.input, shapes, strict=False))
+    for layer in net.layer:
+        if layer.type == "Input":
+            given = [tuple(shape.dim) for shape in layer.input_param.shape]
+            # One shape serves all tops.
+            inputs.update(zip(layer.top, given if len(given) > 1 else given * len(layer.top), strict=False))
+    return inputs
+
+
+def _unread_blobs(net: NetParameter) -> list[str]:
+    """Return the blobs that no layer reads after they are last written: Caffe's net outputs."""
+    unread: dict[str, None] = dict.fromkeys(net.input)
+    for layer in net.layer:
+        for bottom in layer.bottom:
+            unread.pop(bottom, None)
+        unread.update(dict.fromkeys(layer.top))
+    return list(unread)

@@ -1,0 +1,120 @@
+"""Adds Caffe layers one by one and keeps the shape of every blob."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from onnx2caffe import caffe_pb2
+from onnx2caffe.model import Layer
+from onnx2caffe.targets import Profile
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A Caffe blob: its name and its static shape."""
+
+    name: str
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+@dataclass(frozen=True)
+class LoweringOptions:
+    """What the user may choose about the Caffe layers.
+
+    `relu6` is "exact" (ReLU and Power layers, on every reader), "layer" (a `ReLU6` layer, where the target
+    has one) or "relu" (an approximation, reported in the model's notes). `merge_bn` False keeps
+    BatchNormalization as `BatchNorm` + `Scale` layers.
+    """
+
+    relu6: str = "exact"
+    merge_bn: bool = True
+
+
+@dataclass
+class NetBuilder:
+    """The layers made so far.
+
+    While a node is lowered, `scope` is its name: every layer made is called `scope/part`, and the layer that
+    makes the node's output is renamed to the output tensor by `finish`.
+    """
+
+    profile: Profile
+    options: LoweringOptions = field(default_factory=LoweringOptions)
+    layers: list[Layer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    scope: str = ""
+    origin: tuple[str, ...] = ()
+    _taken: set[str] = field(default_factory=set)
+    _first_of_scope: int = 0
+
+    def begin(self, scope: str) -> None:
+        """Start the layers of one ONNX node."""
+        self.scope = scope
+        self.origin = (scope,)
+        self._first_of_scope = len(self.layers)
+
+    def reserve(self, name: str) -> None:
+        """Keep `name` for a blob or layer to come."""
+        self._taken.add(name)
+
+    def add(
+        self,
+        kind: str,
+        bottoms: Sequence[Blob],
+        tops: Sequence[Shape],
+        *,
+        part: str = "",
+        blobs: Sequence[np.ndarray[Any, Any]] = (),
+        **params: Any,
+    ) -> list[Blob]:
+        """Append a layer of type `kind`; `tops` are the shapes it makes; `params` are its `*_param` messages."""
+        name = self._fresh(f"{self.scope}/{part or kind.lower()}")
+        names = [name] if len(tops) == 1 else [self._fresh(f"{name}/{i}") for i in range(len(tops))]
+        message = caffe_pb2.LayerParameter(
+            name=name, type=kind, bottom=[bottom.name for bottom in bottoms], top=names, **params
+        )
+        self.layers.append(Layer(message, list(blobs), self.origin))
+        return [Blob(top, tuple(shape)) for top, shape in zip(names, tops, strict=True)]
+
+    def one(self, kind: str, bottoms: Sequence[Blob], top: Shape, **kwargs: Any) -> Blob:
+        """`add` for a layer with a single top."""
+        return self.add(kind, bottoms, [top], **kwargs)[0]
+
+    def finish(self, made: Blob, tensor: str) -> Blob:
+        """Give the blob `made` by the current node the name of its ONNX tensor, if this node made it."""
+        for layer in self.layers[self._first_of_scope :]:
+            message = layer.message
+            if made.name not in message.top:
+                continue
+            if len(message.top) == 1:
+                message.name = tensor
+            for other in self.layers[self._first_of_scope :]:
+                _replace(other.message.top, made.name, tensor)
+                _replace(other.message.bottom, made.name, tensor)
+            return Blob(tensor, made.shape)
+        return made
+
+    def _fresh(self, wanted: str) -> str:
+        name, count = wanted, 1
+        while name in self._taken:
+            count += 1
+            name = f"{wanted}{count}"
+        self._taken.add(name)
+        return name
+
+
+def _replace(names: Any, old: str, new: str) -> None:
+    for position, name in enumerate(names):
+        if name == old:
+            names[position] = new

@@ -1,0 +1,252 @@
+"""The vocabulary of lowerings: one function per Caffe layer, which knows its fields and the shape it makes.
+
+Every function takes the builder and the bottoms and gives the top. `part` names the layer inside the node
+that is lowered. Fields follow what strict parsers take: a pair is written with both `_h` and `_w` or as one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from onnx2caffe.builder import Blob, NetBuilder, Shape
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Pair = tuple[int, int]
+
+
+def _pair(field: str, value: Pair, *, always: bool = False) -> dict[str, int]:
+    """`kernel`, `pad` or `stride` of a convolution; nothing where the default 0 or 1 would do."""
+    default = 0 if field == "pad" else 1
+    if value == (default, default) and not always:
+        return {}
+    return {f"{field}_h": value[0], f"{field}_w": value[1]}
+
+
+def convolution(
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    group: int = 1,
+    part: str = "",
+) -> Blob:
+    """Convolution of (N, C, H, W) with `weight` (M, C/group, kh, kw)."""
+    kernel = (weight.shape[2], weight.shape[3])
+    size = tuple((x.shape[2 + i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2))
+    fields = _spatial_fields(weight.shape[0], bias, kernel, stride, pad, dilation, group)
+    blobs = [weight] if bias is None else [weight, bias]
+    top = (x.shape[0], weight.shape[0], *size)
+    return net.one("Convolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
+
+
+def deconvolution(
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    group: int = 1,
+    part: str = "",
+) -> Blob:
+    """Transposed convolution of (N, C, H, W) with `weight` (C, M/group, kh, kw)."""
+    kernel = (weight.shape[2], weight.shape[3])
+    size = tuple(stride[i] * (x.shape[2 + i] - 1) + dilation[i] * (kernel[i] - 1) + 1 - 2 * pad[i] for i in range(2))
+    channels = weight.shape[1] * group
+    fields = _spatial_fields(channels, bias, kernel, stride, pad, dilation, group)
+    blobs = [weight] if bias is None else [weight, bias]
+    top = (x.shape[0], channels, *size)
+    return net.one("Deconvolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
+
+
+def _spatial_fields(
+    channels: int, bias: Array | None, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, group: int
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {"num_output": channels}
+    if bias is None:
+        fields["bias_term"] = False
+    if all(a == b for a, b in (kernel, stride, pad)):
+        # Square: the short form, which every reader has known longest.
+        fields["kernel_size"] = [kernel[0]]
+        if pad[0]:
+            fields["pad"] = [pad[0]]
+        if stride[0] != 1:
+            fields["stride"] = [stride[0]]
+    else:
+        fields |= _pair("kernel", kernel, always=True) | _pair("pad", pad) | _pair("stride", stride)
+    if dilation != (1, 1):
+        fields["dilation"] = [dilation[0]] if dilation[0] == dilation[1] else list(dilation)
+    if group != 1:
+        fields["group"] = group
+    return fields
+
+
+def inner_product(
+    net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int = 1, part: str = ""
+) -> Blob:
+    """Flatten `x` from `axis` to K and multiply by `weight` (M, K)."""
+    fields: dict[str, Any] = {"num_output": weight.shape[0]}
+    if bias is None:
+        fields["bias_term"] = False
+    if axis != 1:
+        fields["axis"] = axis
+    blobs = [weight] if bias is None else [weight, bias]
+    top = (*x.shape[:axis], weight.shape[0])
+    return net.one("InnerProduct", [x], top, part=part, blobs=blobs, inner_product_param=fields)
+
+
+def pooling(net: NetBuilder, x: Blob, method: str, kernel: Pair, stride: Pair, pad: Pair, *, part: str = "") -> Blob:
+    """MAX or AVE pooling of (N, C, H, W), with Caffe's ceil rounding."""
+    size = tuple(pooled_size(x.shape[2 + i], kernel[i], stride[i], pad[i]) for i in range(2))
+    fields: dict[str, Any] = {"pool": method}
+    if all(a == b for a, b in (kernel, stride, pad)):
+        fields["kernel_size"] = kernel[0]
+        fields["stride"] = stride[0]
+        if pad[0]:
+            fields["pad"] = pad[0]
+    else:
+        fields |= _pair("kernel", kernel, always=True) | _pair("stride", stride, always=True) | _pair("pad", pad)
+    return net.one("Pooling", [x], (*x.shape[:2], *size), part=part, pooling_param=fields)
+
+
+def pooled_size(size: int, kernel: int, stride: int, pad: int) -> int:
+    """Caffe's pooled length: ceil, less a last window that would start at or beyond size + pad (only when padded).
+
+    From PoolingLayer::Reshape of BVLC Caffe.
+    """
+    out = -(-(size + 2 * pad - kernel) // stride) + 1
+    if pad and (out - 1) * stride >= size + pad:
+        out -= 1
+    return out
+
+
+def global_pooling(net: NetBuilder, x: Blob, method: str, *, part: str = "") -> Blob:
+    """Pool each channel of (N, C, H, W) to (N, C, 1, 1)."""
+    fields = {"pool": method, "global_pooling": True}
+    return net.one("Pooling", [x], (*x.shape[:2], 1, 1), part=part, pooling_param=fields)
+
+
+def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: float, *, part: str = "") -> Blob:
+    """(x - mean) / sqrt(variance + epsilon) per channel."""
+    blobs = [mean, variance, np.ones(1, np.float32)]
+    fields = {"use_global_stats": True, "eps": epsilon}
+    return net.one("BatchNorm", [x], x.shape, part=part, blobs=blobs, batch_norm_param=fields)
+
+
+def scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int = 1, part: str = "") -> Blob:
+    """x·weight + bias, with `weight` and `bias` shaped like the axes of `x` from `axis` on."""
+    fields: dict[str, Any] = {}
+    if axis != 1:
+        fields["axis"] = axis
+    if weight.ndim != 1:
+        fields["num_axes"] = weight.ndim
+    if bias is not None:
+        fields["bias_term"] = True
+    blobs = [weight] if bias is None else [weight, bias]
+    return net.one("Scale", [x], x.shape, part=part, blobs=blobs, scale_param=fields)
+
+
+def scale_by(net: NetBuilder, x: Blob, factor: Blob, *, axis: int, part: str = "") -> Blob:
+    """`x` times a second blob, shaped like the axes of `x` from `axis` on."""
+    return net.one("Scale", [x, factor], x.shape, part=part, scale_param={"axis": axis})
+
+
+def eltwise(
+    net: NetBuilder, bottoms: Sequence[Blob], operation: str, *, coeff: Sequence[float] = (), part: str = ""
+) -> Blob:
+    """SUM (with coefficients), PROD or MAX of blobs of one shape."""
+    fields: dict[str, Any] = {"operation": operation}
+    if coeff:
+        fields["coeff"] = list(coeff)
+    return net.one("Eltwise", bottoms, bottoms[0].shape, part=part or operation.lower(), eltwise_param=fields)
+
+
+def concat(net: NetBuilder, bottoms: Sequence[Blob], axis: int, *, part: str = "") -> Blob:
+    """Join along `axis`."""
+    shape = bottoms[0].shape
+    length = sum(bottom.shape[axis] for bottom in bottoms)
+    top = (*shape[:axis], length, *shape[axis + 1 :])
+    return net.one("Concat", bottoms, top, part=part, concat_param={"axis": axis})
+
+
+def cut(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part: str = "slice") -> list[Blob]:
+    """Slice `x` along `axis` into pieces of these lengths."""
+    points = np.cumsum(lengths)[:-1].tolist()
+    tops = [(*x.shape[:axis], length, *x.shape[axis + 1 :]) for length in lengths]
+    return net.add("Slice", [x], tops, part=part, slice_param={"axis": axis, "slice_point": points})
+
+
+def reshape(net: NetBuilder, x: Blob, shape: Shape, *, part: str = "") -> Blob:
+    """The same numbers in another shape.
+
+    A leading axis of unchanged length is written as 0 (copy), so that the net can be given another batch size.
+    """
+    if shape == x.shape:
+        return x
+    if len(shape) == 2 and x.rank > 2 and shape[0] == x.shape[0]:
+        return net.one("Flatten", [x], shape, part=part)
+    kept = bool(shape and x.shape) and shape[0] == x.shape[0]
+    dims = [0, *shape[1:]] if kept else list(shape)
+    return net.one("Reshape", [x], shape, part=part, reshape_param={"shape": {"dim": dims}})
+
+
+def permute(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "") -> Blob:
+    """Transpose: axis i of the top is axis order[i] of `x`."""
+    if tuple(order) == tuple(range(x.rank)):
+        return x
+    top = tuple(x.shape[axis] for axis in order)
+    return net.one("Permute", [x], top, part=part, permute_param={"order": list(order)})
+
+
+def softmax(net: NetBuilder, x: Blob, axis: int, *, part: str = "") -> Blob:
+    """Softmax along one axis."""
+    fields = {} if axis == 1 else {"axis": axis}
+    return net.one("Softmax", [x], x.shape, part=part, **({"softmax_param": fields} if fields else {}))
+
+
+def relu(net: NetBuilder, x: Blob, negative_slope: float = 0.0, *, part: str = "") -> Blob:
+    """max(x, 0) + negative_slope·min(x, 0)."""
+    params = {"relu_param": {"negative_slope": negative_slope}} if negative_slope else {}
+    return net.one("ReLU", [x], x.shape, part=part, **params)
+
+
+def prelu(net: NetBuilder, x: Blob, slope: Array, *, part: str = "") -> Blob:
+    """Leaky ReLU with a slope per channel, or one for all (a slope of one number)."""
+    shared = slope.size == 1
+    # Every reader takes the legacy 4-D shape of one number; not all take an empty one.
+    blob = slope.reshape(1, 1, 1, 1) if shared else slope.reshape(-1)
+    return net.one("PReLU", [x], x.shape, part=part, blobs=[blob], prelu_param={"channel_shared": shared})
+
+
+def power(
+    net: NetBuilder, x: Blob, *, scale: float = 1.0, shift: float = 0.0, power: float = 1.0, part: str = ""
+) -> Blob:
+    """(shift + scale·x) ** power."""
+    fields = {"power": power, "scale": scale, "shift": shift}
+    written = {name: value for name, value in fields.items() if value != (0.0 if name == "shift" else 1.0)}
+    return net.one("Power", [x], x.shape, part=part, power_param=written)
+
+
+def constant_like(net: NetBuilder, x: Blob, value: float, *, part: str = "") -> Blob:
+    """A blob of the shape of `x` that holds `value` everywhere."""
+    return net.one("Power", [x], x.shape, part=part, power_param={"scale": 0.0, "shift": value})
+
+
+def unary(net: NetBuilder, x: Blob, kind: str, *, part: str = "", **params: Any) -> Blob:
+    """A layer with one bottom and a top of its shape: Sigmoid, TanH, Exp, Log, AbsVal, ELU, LRN, MVN, Normalize..."""
+    return net.one(kind, [x], x.shape, part=part, **params)
+
+
+def flattened(x: Blob, axis: int) -> int:
+    """Number of values of `x` from `axis` on."""
+    return prod(x.shape[axis:])

@@ -1,0 +1,158 @@
+"""MaxPool, AveragePool and the global pools.
+
+Caffe rounds the pooled size up and pads both sides alike. Its windows therefore start where ONNX's do whenever its
+pad is ONNX's first pad plus a multiple of the stride; what it makes too much is cut off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnx2caffe import layers
+from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.layers import pooled_size
+from onnx2caffe.lowering.padding import pair, require_2d, window_pads
+from onnx2caffe.lowering.spatial import crop, pad_with_zeros
+from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.registry import lowering
+
+
+@dataclass(frozen=True)
+class Window:
+    """The windows of one axis: window i covers start + i·stride … + kernel - 1, for i < count.
+
+    Positions count from the first value of the input, so `start` is minus the pad before.
+    """
+
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    count: int
+
+    def in_caffe(self) -> tuple[int, int] | None:
+        """(pad, windows to cut in front) of a Caffe pooling with these windows among its own; None if there is none."""
+        for skipped in range(self.kernel):
+            pad = self.before + skipped * self.stride
+            if pad >= self.kernel:
+                return None
+            if pooled_size(self.size, self.kernel, self.stride, pad) >= skipped + self.count:
+                return pad, skipped
+        return None
+
+    def has_empty(self, pad: int) -> bool:
+        """Whether Caffe, with this pad, makes a window that lies wholly outside its input."""
+        made = pooled_size(self.size, self.kernel, self.stride, pad)
+        return (made - 1) * self.stride - pad >= self.size or self.kernel <= pad
+
+    def used_length(self) -> int:
+        """How much of an unpadded input the windows reach."""
+        return min(self.size, (self.count - 1) * self.stride + self.kernel)
+
+    def last_end(self) -> int:
+        """One beyond the last position that the windows cover."""
+        return (self.count - 1) * self.stride - self.before + self.kernel
+
+    def inside(self, index: int, *, padded: bool) -> int:
+        """Number of positions of window `index` that lie in the input, or in the padded input."""
+        low, high = (-self.before, self.size + self.after) if padded else (0, self.size)
+        start = index * self.stride - self.before
+        return max(0, min(start + self.kernel, high) - max(start, low))
+
+
+def _windows(node: Node, x: Blob) -> tuple[Window, Window]:
+    require_2d(x)
+    kernel, stride = pair(node.attr("kernel_shape", [1, 1])), pair(node.attr("strides", [1, 1]))
+    dilation = pair(node.attr("dilations", [1, 1]))
+    if dilation != (1, 1):
+        raise UnsupportedNodeError(f"dilated pooling (dilations {list(dilation)}) does not exist in Caffe")
+    before, after = window_pads(node, x, kernel, stride, dilation)
+    size = pair(node.shape()[2:])
+    first, second = (Window(x.shape[2 + i], kernel[i], stride[i], before[i], after[i], size[i]) for i in range(2))
+    return first, second
+
+
+def _pool(net: NetBuilder, x: Blob, method: str, windows: tuple[Window, Window]) -> Blob | None:
+    """The pooling layer and the cut after it; None where Caffe has no such windows."""
+    places = [window.in_caffe() for window in windows]
+    if any(place is None for place in places):
+        return None
+    pad = pair([place[0] for place in places if place])
+    skipped = pair([place[1] for place in places if place])
+    kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
+    if any(window.has_empty(p) for window, p in zip(windows, pad, strict=True)):
+        return None
+    y = layers.pooling(net, x, method, kernel, stride, pad, part="pool")
+    return crop(net, y, skipped, pair([w.count for w in windows]))
+
+
+@lowering("MaxPool")
+def max_pool(node: Node, net: NetBuilder) -> Blob:
+    """MAX pooling; padding never wins in either."""
+    if node.output_count > 1:
+        raise UnsupportedNodeError("its second output (indices) has no counterpart")
+    x = node.blob()
+    windows = _windows(node, x)
+    y = _pool(net, x, "MAX", windows)
+    if y is None and all(w.before == 0 for w in windows):
+        # Windows that would lie beyond the edge: without the rows no window reads there are none.
+        used = pair([w.used_length() for w in windows])
+        x = crop(net, x, (0, 0), used, part="used")
+        first, second = (Window(used[i], w.kernel, w.stride, 0, w.after, w.count) for i, w in enumerate(windows))
+        y = _pool(net, x, "MAX", (first, second))
+    if y is None:
+        raise UnsupportedNodeError("its pads cannot be expressed: Caffe pads both sides alike and less than the kernel")
+    return y
+
+
+@lowering("AveragePool")
+def average_pool(node: Node, net: NetBuilder) -> Blob:
+    """AVE pooling, then a constant map of factors where the two count different positions.
+
+    Readers disagree about the divisor of a window that passes the padded edge, so such windows are summed by a
+    depthwise convolution instead.
+    """
+    x = node.blob()
+    windows = _windows(node, x)
+    include_pad = bool(node.attr("count_include_pad", 0))
+    kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
+    divisors = [np.array([w.inside(i, padded=include_pad) for i in range(w.count)], np.float64) for w in windows]
+    whole = all(w.last_end() <= w.size + w.before for w in windows)
+    y = _pool(net, x, "AVE", windows) if whole and all(_keeps_phase(w) for w in windows) else None
+    if y is None:
+        before = pair([w.before for w in windows])
+        beyond = pair([max(0, w.last_end() - w.size) for w in windows])
+        weight = np.full((x.shape[1], 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
+        if before == beyond:
+            y = layers.convolution(net, x, weight, None, stride=stride, pad=before, group=x.shape[1], part="mean")
+        else:
+            padded = pad_with_zeros(net, x, before, beyond)
+            y = layers.convolution(net, padded, weight, None, stride=stride, group=x.shape[1], part="mean")
+        y = crop(net, y, (0, 0), pair([w.count for w in windows]))
+    factors = np.multiply.outer(kernel[0] / divisors[0], kernel[1] / divisors[1])
+    if np.all(factors == 1):
+        return y
+    return layers.scale(net, y, factors.astype(np.float32), None, axis=2, part="divisor")
+
+
+def _keeps_phase(window: Window) -> bool:
+    """Whether Caffe's pad is ONNX's own, so that Caffe divides every used window by the whole kernel."""
+    place = window.in_caffe()
+    return place is not None and place[0] == window.before
+
+
+@lowering("GlobalAveragePool")
+def global_average_pool(node: Node, net: NetBuilder) -> Blob:
+    """AVE pooling over the whole picture."""
+    require_2d(node.blob())
+    return layers.global_pooling(net, node.blob(), "AVE")
+
+
+@lowering("GlobalMaxPool")
+def global_max_pool(node: Node, net: NetBuilder) -> Blob:
+    """MAX pooling over the whole picture."""
+    require_2d(node.blob())
+    return layers.global_pooling(net, node.blob(), "MAX")

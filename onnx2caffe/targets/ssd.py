@@ -1,0 +1,16 @@
+"""Caffe with the SSD layers (weiliu89's fork): the default target.
+
+The list leaves out what other common readers of Caffe files lack (OpenCV has no ArgMax, Bias, Reduction,
+Parameter, DummyData or Tile), so that the default output loads on all of them wherever that is possible.
+"""
+
+from onnx2caffe.targets import bvlc
+from onnx2caffe.targets.profile import Profile
+
+PROFILE = Profile(
+    name="ssd",
+    title="Caffe with the SSD layers",
+    layers=(bvlc.PROFILE.layers - {"ArgMax", "Bias", "Reduction", "Parameter", "DummyData", "Tile"})
+    | {"DetectionOutput", "Normalize", "Permute", "PriorBox"},
+    source="weiliu89/caffe, branch ssd, src/caffe/layers; OpenCV dnn 4.x, modules/dnn/src/init.cpp",
+)

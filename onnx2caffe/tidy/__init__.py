@@ -1,0 +1,34 @@
+"""Cleaning up the layers of a model: the values of its outputs stay what they are.
+
+The passes run once, in this order: chains first, since they leave layers that nothing reads; then those go;
+then loose tops are ended; layers are put in place last, when it is known who reads what.
+"""
+
+from __future__ import annotations
+
+from onnx2caffe.model import CaffeModel
+from onnx2caffe.tidy.chains import merge_powers, skip_reshapes
+from onnx2caffe.tidy.dead import end_loose_tops, remove_unread_layers
+from onnx2caffe.tidy.in_place import put_in_place
+
+
+def tidy(model: CaffeModel) -> None:
+    """Clean up `model` where it stands."""
+    merge_powers(model)
+    skip_reshapes(model)
+    remove_unread_layers(model)
+    end_loose_tops(model)
+    put_in_place(model)
+    _forget_lost_tensors(model)
+
+
+def _forget_lost_tensors(model: CaffeModel) -> None:
+    """Keep in `tensors` only blobs that still hold their tensor's values."""
+    made: dict[str, int] = dict.fromkeys(model.inputs, 1)
+    for layer in model.layers:
+        for top in layer.message.top:
+            made[top] = made.get(top, 0) + 1
+    model.tensors = {tensor: blob for tensor, blob in model.tensors.items() if blob in made}
+
+
+__all__ = ["tidy"]

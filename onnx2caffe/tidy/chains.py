@@ -1,0 +1,69 @@
+"""Chains of layers that one layer computes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from onnx2caffe.model import CaffeModel, Layer
+
+
+def _producers(model: CaffeModel) -> dict[str, Layer]:
+    return {top: layer for layer in model.layers for top in layer.message.top}
+
+
+def _readers(model: CaffeModel) -> Counter[str]:
+    read = Counter(bottom for layer in model.layers for bottom in layer.message.bottom)
+    read.update(model.outputs.values())
+    return read
+
+
+def merge_powers(model: CaffeModel) -> None:
+    """Two linear Power layers in a row are one: c·(a·x + b) + d = (c·a)·x + (c·b + d)."""
+    producers, readers = _producers(model), _readers(model)
+    for layer in model.layers:
+        while _is_linear(layer):
+            before = producers.get(layer.message.bottom[0])
+            if before is None or not _is_linear(before) or readers[before.message.top[0]] != 1:
+                break
+            first, second = before.message.power_param, layer.message.power_param
+            scale = second.scale * first.scale
+            shift = second.scale * first.shift + second.shift
+            layer.message.power_param.Clear()
+            if scale != 1.0:
+                layer.message.power_param.scale = scale
+            if shift != 0.0:
+                layer.message.power_param.shift = shift
+            layer.message.bottom[0] = before.message.bottom[0]
+            layer.origin = (*before.origin, *layer.origin)
+            readers[before.message.top[0]] = 0
+
+
+def _is_linear(layer: Layer) -> bool:
+    return layer.message.type == "Power" and layer.message.power_param.power == 1.0
+
+
+def skip_reshapes(model: CaffeModel) -> None:
+    """Layers that only look at the order of their numbers read past a Reshape or Flatten.
+
+    InnerProduct from axis 1 flattens by itself; Flatten, and Reshape to written dims, need only the batch axis kept.
+    """
+    producers = _producers(model)
+    for layer in model.layers:
+        message = layer.message
+        reads_flat = message.type == "Flatten" or (
+            message.type == "InnerProduct" and message.inner_product_param.axis == 1
+        )
+        writes_shape = message.type == "Reshape" and 0 not in message.reshape_param.shape.dim[1:]
+        while reads_flat or writes_shape:
+            before = producers.get(message.bottom[0])
+            if before is None or not _keeps_batch(before):
+                break
+            message.bottom[0] = before.message.bottom[0]
+            layer.origin = (*before.origin, *layer.origin)
+
+
+def _keeps_batch(layer: Layer) -> bool:
+    message = layer.message
+    if message.type == "Flatten":
+        return True
+    return message.type == "Reshape" and message.reshape_param.shape.dim[:1] == [0]

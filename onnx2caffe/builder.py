@@ -93,17 +93,19 @@ class NetBuilder:
 
     def finish(self, made: Blob, tensor: str) -> Blob:
         """Give the blob `made` by the current node the name of its ONNX tensor, if this node made it."""
-        for layer in self.layers[self._first_of_scope :]:
+        if not any(made.name in layer.message.top for layer in self.layers[self._first_of_scope :]):
+            return made
+        self.rename(made.name, tensor, first=self._first_of_scope)
+        return Blob(tensor, made.shape)
+
+    def rename(self, old: str, new: str, *, first: int = 0) -> None:
+        """Call a blob `new`, and the layer too whose only top it is; `first` is the first layer that may know it."""
+        for layer in self.layers[first:]:
             message = layer.message
-            if made.name not in message.top:
-                continue
-            if len(message.top) == 1:
-                message.name = tensor
-            for other in self.layers[self._first_of_scope :]:
-                _replace(other.message.top, made.name, tensor)
-                _replace(other.message.bottom, made.name, tensor)
-            return Blob(tensor, made.shape)
-        return made
+            if list(message.top) == [old]:
+                message.name = new
+            _replace(message.top, old, new)
+            _replace(message.bottom, old, new)
 
     def _fresh(self, wanted: str) -> str:
         name, count = wanted, 1

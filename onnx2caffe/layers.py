@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from onnx2caffe.builder import Blob, NetBuilder, Shape
+from onnx2caffe.caffe_pb2 import LayerParameter
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[int, int]
@@ -145,6 +146,13 @@ def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: 
 
 def scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int = 1, part: str = "") -> Blob:
     """x·weight + bias, with `weight` and `bias` shaped like the axes of `x` from `axis` on."""
+    if axis != 1 or weight.ndim != 1:
+        # OpenCV would take it for one value per channel and merge it into the weights before it.
+        x = _kept_apart(net, x, {"BatchNorm", "Convolution", "Deconvolution", "Power", "Scale"})
+    return _scale(net, x, weight, bias, axis=axis, part=part)
+
+
+def _scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int, part: str) -> Blob:
     fields: dict[str, Any] = {}
     if axis != 1:
         fields["axis"] = axis
@@ -196,7 +204,8 @@ def reshape(net: NetBuilder, x: Blob, shape: Shape, *, part: str = "") -> Blob:
     if len(shape) == 2 and x.rank > 2 and shape[0] == x.shape[0]:
         return net.one("Flatten", [x], shape, part=part)
     kept = bool(shape and x.shape) and shape[0] == x.shape[0]
-    dims = [0, *shape[1:]] if kept else list(shape)
+    # A single number is written as one axis of length 1: OpenCV refuses a shape without axes.
+    dims = [0, *shape[1:]] if kept else list(shape or (1,))
     return net.one("Reshape", [x], shape, part=part, reshape_param={"shape": {"dim": dims}})
 
 
@@ -232,6 +241,13 @@ def power(
     net: NetBuilder, x: Blob, *, scale: float = 1.0, shift: float = 0.0, power: float = 1.0, part: str = ""
 ) -> Blob:
     """(shift + scale·x) ** power."""
+    if power == 1.0 and not _is_linear(_maker(net, x)):
+        # OpenCV would merge the two into one power, as if this one came first; it merges no Scale.
+        if x.rank != 4:
+            axis = min(1, x.rank - 1)
+            weight, bias = (np.full(x.shape[axis], value, np.float32) for value in (scale, shift))
+            return _scale(net, x, weight, bias if shift else None, axis=axis, part=part)
+        x = _kept_apart(net, x, {"Power"})
     fields = {"power": power, "scale": scale, "shift": shift}
     written = {name: value for name, value in fields.items() if value != (0.0 if name == "shift" else 1.0)}
     return net.one("Power", [x], x.shape, part=part, power_param=written)
@@ -240,6 +256,27 @@ def power(
 def constant_like(net: NetBuilder, x: Blob, value: float, *, part: str = "") -> Blob:
     """A blob of the shape of `x` that holds `value` everywhere."""
     return net.one("Power", [x], x.shape, part=part, power_param={"scale": 0.0, "shift": value})
+
+
+def _maker(net: NetBuilder, x: Blob) -> LayerParameter | None:
+    return next((layer.message for layer in reversed(net.layers) if x.name in layer.message.top), None)
+
+
+def _is_linear(maker: LayerParameter | None) -> bool:
+    return maker is None or maker.type != "Power" or maker.power_param.power == 1.0
+
+
+def _kept_apart(net: NetBuilder, x: Blob, makers: set[str]) -> Blob:
+    """`x`, behind a pooling over single values if a layer of these types makes it: no reader merges across that."""
+    maker = _maker(net, x)
+    if maker is None or maker.type not in makers:
+        return x
+    if x.rank == 4:
+        return pooling(net, x, "MAX", (1, 1), (1, 1), (0, 0), part="apart")
+    column = reshape(
+        net, x, (1, 1, prod(x.shape), 1) if x.rank < 2 else (x.shape[0], flattened(x, 1), 1, 1), part="column"
+    )
+    return reshape(net, pooling(net, column, "MAX", (1, 1), (1, 1), (0, 0), part="apart"), x.shape, part="shape")
 
 
 def unary(net: NetBuilder, x: Blob, kind: str, *, part: str = "", **params: Any) -> Blob:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
@@ -10,6 +11,7 @@ from onnx2caffe import layers
 from onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
 from onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
 from onnx2caffe.errors import ConversionError, UnsupportedModelError
+from onnx2caffe.fuse import fuse
 from onnx2caffe.model import CaffeModel, Preprocessing
 from onnx2caffe.node import Node, UnsupportedNodeError
 from onnx2caffe.registry import find_lowering
@@ -53,6 +55,7 @@ def lower(
 
     """
     net = NetBuilder(profile_named(target), options or LoweringOptions())
+    fuse(graph, net.profile)
     blobs: dict[str, Blob] = {}
     for tensor in graph.inputs:
         blobs[tensor.name] = Blob(tensor.name, tuple(tensor.shape))
@@ -111,24 +114,29 @@ def _refusal_text(refusals: list[Refusal], target: str) -> str:
 
 
 def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> dict[str, str]:
-    """Give every output a blob of its own that no layer reads, since only such a blob is an output in Caffe."""
+    """Give every output a blob of its own that no layer reads, since only such a blob is an output in Caffe.
+
+    It is called like the ONNX tensor, or `<tensor>/output/copy` where the tensor has readers too.
+    """
     if not graph.outputs:
         raise ConversionError("The graph has no output.")
     read = {bottom for layer in net.layers for bottom in layer.message.bottom}
-    ends: dict[str, str] = {}
+    inputs = {tensor.name for tensor in graph.inputs}
     for tensor in graph.outputs:
         if isinstance(tensor, gs.Constant):
             raise ConversionError(f"Output {tensor.name!r} is a constant, not computed from the input.")
+        if tensor.name not in blobs:
+            raise ConversionError(f"Output {tensor.name!r} is not computed at inference.")
+    shares = Counter(blobs[tensor.name].name for tensor in graph.outputs)
+    ends: dict[str, str] = {}
+    for tensor in graph.outputs:
         blob = blobs[tensor.name]
-        if blob.name in read or blob.name in net_inputs(graph) or blob.name in ends.values():
+        if blob.name in read or blob.name in inputs or shares[blob.name] > 1:
             net.begin(f"{tensor.name}/output")
-            copy = layers.power(net, blob, part="copy")
-            ends[tensor.name] = copy.name
+            ends[tensor.name] = layers.power(net, blob, part="copy").name
         else:
-            ends[tensor.name] = blob.name
+            if blob.name != tensor.name:
+                net.rename(blob.name, tensor.name)
+                blobs |= {name: Blob(tensor.name, b.shape) for name, b in blobs.items() if b.name == blob.name}
+            ends[tensor.name] = tensor.name
     return ends
-
-
-def net_inputs(graph: gs.Graph) -> set[str]:
-    """Names of the graph's inputs."""
-    return {tensor.name for tensor in graph.inputs}

@@ -89,6 +89,7 @@ class CaffeModel:
         tensors: name of an ONNX tensor -> the blob that holds exactly its values and layout.
         notes: what the user should know about the result, such as the approximations asked for.
         preprocessing: what the net does to its input before the first layer of the source.
+        arrays: name -> array that is saved beside the two files, as PREFIX.name.npy.
         made_with: the keyword arguments of the conversion, so that a verifier can make the intermediate again.
 
     """
@@ -100,6 +101,7 @@ class CaffeModel:
     tensors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     preprocessing: Preprocessing | None = None
+    arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     made_with: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -162,14 +164,17 @@ class CaffeModel:
 
         """
         saved = SavedModel.at(prefix)
-        check_targets(*saved)
+        beside = [saved.prototxt.with_suffix(f".{name}.npy") for name in self.arrays]
+        check_targets(*saved, *beside)
         layers = self._named_blobs()
         _check_names(layers)
         size = write.caffemodel_size(self.name, layers)
         text = self.prototxt().encode("ascii")
         # The text goes into place last: a program ended by force between the two renames then leaves weights that no
         # reader opens by themselves, never a new net that readers would run with its weights missing.
-        with atomic_files(saved.caffemodel, saved.prototxt, size=size + len(text)) as (weights, net):
+        with atomic_files(*beside, saved.caffemodel, saved.prototxt, size=size + len(text)) as (*extra, weights, net):
+            for file, array in zip(extra, self.arrays.values(), strict=True):
+                np.save(file, array)
             write.write_caffemodel(weights, self.name, layers)
             net.write(text)
         return saved

@@ -107,15 +107,16 @@ def _clip(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
 def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
     """min(max(x, low), high).
 
-    Between 0 and a positive bound it is relu(x) - relu(x - high): exact up to the bound, and within half a unit in the
-    last place of x beyond it. Other bounds are Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
+    ReLU6 is relu(x) - relu(x - 6): exact up to 6, and within half a unit in the last place of x beyond it, so without
+    an error up to |x| of a million. It needs no constant, which toolchains that quantise would meet. Other bounds are
+    Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
     """
     limits = np.finfo(np.float32)
     above, below = low > limits.min, high < limits.max
     if above and below and low > high:
         # ONNX: the upper bound wins.
         return layers.constant_like(net, x, high)
-    if low == 0.0 and below:
+    if (low, high) == (0.0, 6.0):
         over = layers.relu(net, layers.power(net, x, shift=-high, part="beyond_high"), part="excess")
         return layers.eltwise(net, [layers.relu(net, x, part="at_least"), over], "SUM", coeff=(1.0, -1.0))
     if above:

@@ -58,25 +58,36 @@ def conv_transpose(node: Node, net: NetBuilder) -> Blob:
     require_2d(x)
     weight, bias = node.constant(1), node.optional_constant(2)
     group = node.attr("group", 1)
-    kernel = pair(weight.shape[2:])
-    stride, dilation = pair(node.attr("strides", [1, 1])), pair(node.attr("dilations", [1, 1]))
+    weight = _spread(weight, pair(node.attr("dilations", [1, 1])))
+    kernel, stride = pair(weight.shape[2:]), pair(node.attr("strides", [1, 1]))
     size = pair(node.shape()[2:])
-    full = [stride[i] * (x.shape[2 + i] - 1) + dilation[i] * (kernel[i] - 1) + 1 for i in range(2)]
+    full = [stride[i] * (x.shape[2 + i] - 1) + kernel[i] for i in range(2)]
     if node.attr("auto_pad", "NOTSET") in ("NOTSET", "") and not node.has_attr("output_shape"):
         begin = pair(node.attr("pads", [0, 0, 0, 0])[:2])
     else:
         extra = pair(node.attr("output_padding", [0, 0]))
         total = [full[i] + extra[i] - size[i] for i in range(2)]
-        lower = node.attr("auto_pad", "NOTSET") == "SAME_LOWER"
-        begin = pair([t - t // 2 if lower else t // 2 for t in total])
+        # The odd one goes in front, also where output_shape comes without auto_pad.
+        upper = node.attr("auto_pad", "NOTSET") == "SAME_UPPER"
+        begin = pair([t // 2 if upper else t - t // 2 for t in total])
     end = pair([full[i] - begin[i] - size[i] for i in range(2)])
     if begin == end:
-        return layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, dilation=dilation, group=group)
+        return layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, group=group)
     if min(begin) < 0:
         raise UnsupportedNodeError("negative pads")
     if min(end) < 0:
         # output_padding beyond the last tap: the kernel gets zero taps there.
-        taps = [max(0, -(end[i] // dilation[i])) for i in range(2)]
+        taps = [max(0, -end[i]) for i in range(2)]
         weight = np.pad(weight, [(0, 0), (0, 0), (0, taps[0]), (0, taps[1])])
-    y = layers.deconvolution(net, x, weight, bias, stride=stride, dilation=dilation, group=group, part="full")
+    y = layers.deconvolution(net, x, weight, bias, stride=stride, group=group, part="full")
     return crop(net, y, begin, size)
+
+
+def _spread(weight: Array, dilation: Pair) -> Array:
+    """`weight` with its dilation written out as zeros, since OpenCV passes over the dilation of a Deconvolution."""
+    if dilation == (1, 1):
+        return weight
+    kernel = [dilation[i] * (weight.shape[2 + i] - 1) + 1 for i in range(2)]
+    spread = np.zeros((*weight.shape[:2], *kernel), np.float32)
+    spread[:, :, :: dilation[0], :: dilation[1]] = weight
+    return spread

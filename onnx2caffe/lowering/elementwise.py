@@ -84,6 +84,9 @@ def multiply(net: NetBuilder, a: Blob, b: Blob) -> Blob:
     if a.shape == b.shape:
         return layers.eltwise(net, [a, b], "PROD")
     large, small = (a, b) if np.prod(a.shape) >= np.prod(b.shape) else (b, a)
+    # Where each is longer than the other along some axis, one of them is repeated first.
+    shape = tuple(np.broadcast_shapes(a.shape, b.shape))
+    large = large if large.shape == shape else enlarge(net, large, shape)
     span = _factor_span(small, large)
     if span is not None:
         aligned = _aligned(small.shape, large.rank)

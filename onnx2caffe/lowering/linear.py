@@ -28,7 +28,7 @@ def gemm(node: Node, net: NetBuilder) -> Blob:
     bias = node.optional_constant(2)
     if bias is not None:
         bias = bias if beta == 1.0 else bias * np.float32(beta)
-        if bias.size not in (1, weight.shape[0]):
+        if bias.size not in (1, weight.shape[0]) or (bias.size > 1 and bias.shape[-1] == 1):
             raise UnsupportedNodeError(f"its addend has shape {bias.shape}; Caffe adds one value per output")
         bias = np.broadcast_to(bias.reshape(-1), weight.shape[:1])
     return layers.inner_product(net, node.blob(), weight, bias)

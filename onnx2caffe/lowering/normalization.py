@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
+from onnx2caffe import fuse, layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import Array
 from onnx2caffe.node import Node, UnsupportedNodeError
@@ -88,6 +88,16 @@ def lp_normalization(node: Node, net: NetBuilder) -> Blob:
         raise UnsupportedNodeError("only the L2 norm over the channels of (N, C, H, W) can be expressed")
     if not net.profile.has("Normalize"):
         raise UnsupportedNodeError(f"the target {net.profile.name!r} has no Normalize layer", "choose the target 'ssd'")
-    ones = np.ones(x.shape[1], np.float32)
-    fields = {"across_spatial": False, "channel_shared": False, "eps": 1e-10}
-    return layers.unary(net, x, "Normalize", blobs=[ones], norm_param=fields)
+    # ONNX has no eps: this one only keeps 0/0 away, and is lost beside the square of anything above 1e-12.
+    return _normalize(net, x, np.ones(x.shape[1], np.float32), 1e-30)
+
+
+@lowering("Normalize", domain=fuse.DOMAIN)
+def l2_normalize(node: Node, net: NetBuilder) -> Blob:
+    """Compute x / sqrt(sum of x² over channels + eps) times a factor per channel, as `onnx2caffe.fuse` found it."""
+    return _normalize(net, node.blob(), node.constant(1), node.attr("eps", 1e-10))
+
+
+def _normalize(net: NetBuilder, x: Blob, scale: Array, epsilon: float) -> Blob:
+    fields = {"across_spatial": False, "channel_shared": False, "eps": epsilon}
+    return layers.unary(net, x, "Normalize", blobs=[scale], norm_param=fields)

@@ -48,6 +48,10 @@ class Window:
         made = pooled_size(self.size, self.kernel, self.stride, pad)
         return (made - 1) * self.stride - pad >= self.size or self.kernel <= pad
 
+    def starts_outside(self) -> bool:
+        """Whether the last window starts beyond the input."""
+        return (self.count - 1) * self.stride - self.before >= self.size
+
     def used_length(self) -> int:
         """How much of an unpadded input the windows reach."""
         return min(self.size, (self.count - 1) * self.stride + self.kernel)
@@ -97,11 +101,11 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
     x = node.blob()
     windows = _windows(node, x)
     y = _pool(net, x, "MAX", windows)
-    if y is None and all(w.before == 0 for w in windows):
+    if y is None:
         # Windows that would lie beyond the edge: without the rows no window reads there are none.
-        used = pair([w.used_length() for w in windows])
+        used = pair([w.size if w.before else w.used_length() for w in windows])
         x = crop(net, x, (0, 0), used, part="used")
-        first, second = (Window(used[i], w.kernel, w.stride, 0, w.after, w.count) for i, w in enumerate(windows))
+        first, second = (Window(used[i], w.kernel, w.stride, w.before, w.after, w.count) for i, w in enumerate(windows))
         y = _pool(net, x, "MAX", (first, second))
     if y is None:
         raise UnsupportedNodeError("its pads cannot be expressed: Caffe pads both sides alike and less than the kernel")
@@ -119,6 +123,8 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
     windows = _windows(node, x)
     include_pad = bool(node.attr("count_include_pad", 0))
     kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
+    if any(w.starts_outside() for w in windows):
+        raise UnsupportedNodeError("its last window lies wholly outside its input")
     divisors = [np.array([w.inside(i, padded=include_pad) for i in range(w.count)], np.float64) for w in windows]
     whole = all(w.last_end() <= w.size + w.before for w in windows)
     y = _pool(net, x, "AVE", windows) if whole and all(_keeps_phase(w) for w in windows) else None

@@ -17,19 +17,23 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def source_position(mode: str, index: int, size: int, resized: int, scale: float) -> float:
-    """Where output `index` lies in the input, by ONNX's coordinate_transformation_mode."""
+    """Where output `index` lies in the input, by ONNX's coordinate_transformation_mode.
+
+    In float32, as runtimes compute it: between two values a rounding decides which one "nearest" takes.
+    """
+    place, step, half = np.float32(index), np.float32(scale), np.float32(0.5)
     if mode == "half_pixel":
-        return (index + 0.5) / scale - 0.5
+        return float((place + half) / step - half)
     if mode == "pytorch_half_pixel":
-        return (index + 0.5) / scale - 0.5 if resized > 1 else 0.0
+        return float((place + half) / step - half) if resized > 1 else 0.0
     if mode == "align_corners":
-        return index * (size - 1) / (resized - 1) if resized > 1 else 0.0
+        return float(place * np.float32(size - 1) / np.float32(resized - 1)) if resized > 1 else 0.0
     if mode == "asymmetric":
-        return index / scale
+        return float(place / step)
     if mode == "half_pixel_symmetric":
-        adjustment = resized / (scale * size)
-        center = size / 2
-        return center * (1 - adjustment) + (index + 0.5) / scale - 0.5
+        adjustment = np.float32(resized) / (step * np.float32(size))
+        center = np.float32(size) / np.float32(2)
+        return float(center * (np.float32(1) - adjustment) + (place + half) / step - half)
     raise UnsupportedNodeError(f"coordinate_transformation_mode {mode!r}")
 
 
@@ -39,7 +43,7 @@ def resize_matrix(size: int, resized: int, scale: float, method: str, coordinate
     for row in range(resized):
         x = source_position(coordinates, row, size, resized, scale)
         if method == "nearest":
-            matrix[row, min(max(_rounded(x, nearest), 0), size - 1)] = 1
+            matrix[row, min(max(_rounded(x, nearest, scale), 0), size - 1)] = 1
             continue
         low = math.floor(x)
         for neighbour, share in ((low, 1 - (x - low)), (low + 1, x - low)):
@@ -47,7 +51,9 @@ def resize_matrix(size: int, resized: int, scale: float, method: str, coordinate
     return matrix.astype(np.float32)
 
 
-def _rounded(x: float, mode: str) -> int:
+def _rounded(x: float, mode: str, scale: float) -> int:
+    if mode == "simple":
+        mode = "ceil" if scale < 1 else "floor"
     if mode == "floor":
         return math.floor(x)
     if mode == "ceil":
@@ -87,14 +93,18 @@ def _repeated(matrix: Array, times: int) -> bool:
 def resize(node: Node, net: NetBuilder) -> Blob:
     """A depthwise Deconvolution of ones where each value is repeated, else the two matrices."""
     scales = node.optional_constant(2)
-    return _resize(node, net, None if scales is None or not scales.size else scales)
+    if scales is None or not scales.size:
+        return _resize(node, net, None)
+    full = np.ones(node.blob().rank)
+    full[node.attr("axes", list(range(len(full))))] = scales
+    return _resize(node, net, full)
 
 
 @lowering("Resize", since=10)
 @lowering("Upsample", since=9)
 def resize_scales(node: Node, net: NetBuilder) -> Blob:
-    """The form of opset 9 and 10: asymmetric coordinates, floor."""
-    return _resize(node, net, node.constant(1), coordinates="asymmetric", nearest="floor")
+    """The form of opset 9 and 10: asymmetric coordinates; nearest is the floor upwards and the ceiling downwards."""
+    return _resize(node, net, node.constant(1), coordinates="asymmetric", nearest="simple")
 
 
 def _resize(

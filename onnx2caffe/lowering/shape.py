@@ -12,6 +12,8 @@ from onnx2caffe.lowering.spatial import pad_with_zeros
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from onnx2caffe.registry import lowering
 
+FLOAT16 = 10
+
 
 @lowering("Reshape")
 @lowering("Flatten")
@@ -80,6 +82,8 @@ def _slice(node: Node, net: NetBuilder, starts: list[int], ends: list[int], axes
         low, high, stride = slice(start, end, step).indices(x.shape[axis])
         if stride != 1:
             raise UnsupportedNodeError(f"its step along axis {axis} is {step}; Caffe slices with step 1")
+        if low >= high:
+            raise UnsupportedNodeError(f"it cuts out nothing along axis {axis}")
         bounds = sorted({0, low, high, x.shape[axis]})
         if len(bounds) > 2:
             pieces = layers.cut(net, x, [b - a for a, b in pairwise(bounds)], axis, part=f"slice{axis}")
@@ -96,8 +100,19 @@ def pad_attributes(node: Node, net: NetBuilder) -> Blob:
 @lowering("Pad", since=11)
 def pad_inputs(node: Node, net: NetBuilder) -> Blob:
     """Pad with inputs."""
-    value = node.optional_constant(2)
-    return _pad(node, net, node.constant(1).tolist(), 0.0 if value is None else float(value.item()))
+    value, axes = node.optional_constant(2), node.optional_constant(3)
+    pads = node.constant(1).tolist()
+    if axes is not None:
+        pads = _pads_of_all_axes(pads, axes.tolist(), node.blob().rank)
+    return _pad(node, net, pads, 0.0 if value is None else float(value.item()))
+
+
+def _pads_of_all_axes(pads: list[int], axes: list[int], rank: int) -> list[int]:
+    """`pads` of the given axes, with zeros for the others."""
+    full = [0] * (2 * rank)
+    for position, axis in enumerate(axis_of(axis, rank) for axis in axes):
+        full[axis], full[rank + axis] = pads[position], pads[len(axes) + position]
+    return full
 
 
 def _pad(node: Node, net: NetBuilder, pads: list[int], value: float) -> Blob:
@@ -110,6 +125,8 @@ def _pad(node: Node, net: NetBuilder, pads: list[int], value: float) -> Blob:
         raise UnsupportedNodeError(f"negative pads {pads}")
     if x.rank != 4 or before[0] or after[0]:
         raise UnsupportedNodeError(f"it pads {x.shape} by {pads}; only channels, rows and columns can be padded")
+    if not np.isfinite(value):
+        raise UnsupportedNodeError(f"it pads with {value}")
     if value and any(pads):
         # Shift so that the padding value is 0, pad, and shift back.
         x = layers.power(net, x, shift=-value, part="from_value")
@@ -132,6 +149,9 @@ def _pad_channels(net: NetBuilder, x: Blob, before: int, after: int) -> Blob:
 @lowering("Dropout")
 def identity(node: Node, net: NetBuilder) -> Blob:
     """Nothing at inference."""
+    drops = node.optional_constant(2) if node.raw.op == "Dropout" and node.input_count > 2 else None
+    if drops is not None and drops.any():
+        raise UnsupportedNodeError("it is in training mode", "export the net for inference")
     if node.output_count > 1 and node.raw.outputs[1].outputs:
         raise UnsupportedNodeError("its mask is read")
     return node.blob()
@@ -142,4 +162,6 @@ def cast(node: Node, net: NetBuilder) -> Blob:
     """Nothing between float types: Caffe computes in float32."""
     if node.attr("to", 1) not in (1, 10, 11):
         raise UnsupportedNodeError("it casts to a type that is not a float")
+    if node.attr("to", 1) == FLOAT16:
+        net.notes.append(f"{net.scope}: a cast to float16 is left out; Caffe computes in float32")
     return node.blob()

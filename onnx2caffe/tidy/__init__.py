@@ -7,7 +7,7 @@ then loose tops are ended; layers are put in place last, when it is known who re
 from __future__ import annotations
 
 from onnx2caffe.model import CaffeModel
-from onnx2caffe.tidy.chains import merge_powers, skip_reshapes
+from onnx2caffe.tidy.chains import merge_powers, merge_scales, skip_reshapes
 from onnx2caffe.tidy.dead import end_loose_tops, remove_unread_layers
 from onnx2caffe.tidy.in_place import put_in_place
 
@@ -15,6 +15,7 @@ from onnx2caffe.tidy.in_place import put_in_place
 def tidy(model: CaffeModel) -> None:
     """Clean up `model` where it stands."""
     merge_powers(model)
+    merge_scales(model)
     skip_reshapes(model)
     remove_unread_layers(model)
     end_loose_tops(model)

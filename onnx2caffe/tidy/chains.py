@@ -42,6 +42,31 @@ def _is_linear(layer: Layer) -> bool:
     return layer.message.type == "Power" and layer.message.power_param.power == 1.0
 
 
+def merge_scales(model: CaffeModel) -> None:
+    """Two Scale layers per channel in a row are one: c·(a·x + b) + d = (c·a)·x + (c·b + d)."""
+    producers, readers = _producers(model), _readers(model)
+    for layer in model.layers:
+        while _is_per_channel(layer):
+            before = producers.get(layer.message.bottom[0])
+            if before is None or not _is_per_channel(before) or readers[before.message.top[0]] != 1:
+                break
+            (first, *first_bias), (second, *second_bias) = before.blobs, layer.blobs
+            if first.shape != second.shape:
+                break
+            shift = [second * bias for bias in first_bias] + second_bias
+            layer.blobs = [second * first] + ([sum(shift[1:], shift[0])] if shift else [])
+            layer.message.scale_param.bias_term = bool(shift)
+            layer.message.bottom[0] = before.message.bottom[0]
+            layer.origin = (*before.origin, *layer.origin)
+            readers[before.message.top[0]] = 0
+
+
+def _is_per_channel(layer: Layer) -> bool:
+    message = layer.message
+    plain = message.type == "Scale" and len(message.bottom) == 1
+    return plain and message.scale_param.axis == 1 and layer.blobs[0].ndim == 1
+
+
 def skip_reshapes(model: CaffeModel) -> None:
     """Layers that only look at the order of their numbers read past a Reshape or Flatten.
 

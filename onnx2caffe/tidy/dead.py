@@ -18,10 +18,12 @@ def remove_unread_layers(model: CaffeModel) -> None:
 
 
 def end_loose_tops(model: CaffeModel) -> None:
-    """End every top that is neither read nor an output with a Silence layer: it would be an output otherwise."""
+    """End every top or input that is neither read nor an output with a Silence layer: it would be an output."""
     used = {bottom for layer in model.layers for bottom in layer.message.bottom} | set(model.outputs.values())
     names = {layer.message.name for layer in model.layers}
-    loose = [(top, layer.origin) for layer in model.layers for top in layer.message.top if top not in used]
+    tops = [(top, layer.origin) for layer in model.layers for top in layer.message.top]
+    inputs: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in model.inputs]
+    loose = [(top, origin) for top, origin in inputs + tops if top not in used]
     for top, origin in loose:
         name = f"{top}/silence"
         while name in names:

@@ -1,0 +1,25 @@
+"""From a Gluon block, or the files MXNet saves, to an ONNX graph that computes the same numbers.
+
+`trace_block` and `load_checkpoint` give a `TracedNet`, `cut_net` ends it earlier, `export_graph` makes it an
+``onnx_graphsurgeon.Graph``.
+MXNet is imported only when one of the first two is called.
+"""
+
+from bridge.export.checkpoint import load_checkpoint
+from bridge.export.cut import cut_net
+from bridge.export.graph import export_graph
+from bridge.export.mx2onnx import patched_mx2onnx
+from bridge.export.mxnet_loader import load_gluoncv, load_mxnet
+from bridge.export.trace import trace_block
+from bridge.export.traced import TracedNet
+
+__all__ = [
+    "TracedNet",
+    "cut_net",
+    "export_graph",
+    "load_checkpoint",
+    "load_gluoncv",
+    "load_mxnet",
+    "patched_mx2onnx",
+    "trace_block",
+]

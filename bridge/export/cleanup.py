@@ -1,0 +1,100 @@
+"""Making a symbol fit for export before any shape is known: unique names, no loss layers, nothing foreign."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bridge.export.symbol_graph import SymbolGraph, SymbolNode
+from onnx2caffe.errors import SourceError
+
+_FOREIGN = {
+    "quantised (int8) nets cannot be converted; convert the float net of the same name": (
+        "_contrib_quantize",
+        "_contrib_dequantize",
+        "_contrib_requantize",
+        "_sg_mkldnn",
+    ),
+    "loops and conditions cannot be converted: Caffe has none": ("_foreach", "_while_loop", "_cond", "_CachedOp"),
+    "region-based detectors (R-CNN) cannot be converted: their operators do not exist in Caffe": (
+        "_contrib_ROIAlign",
+        "ROIPooling",
+        "_contrib_RROIAlign",
+        "_contrib_Proposal",
+        "_contrib_MultiProposal",
+        "_contrib_PSROIPooling",
+        "_contrib_DeformablePSROIPooling",
+    ),
+}
+
+
+def refuse_foreign_kinds(graph: SymbolGraph, name: str) -> None:
+    """Raise a SourceError for kinds of nets that are out of reach as a whole."""
+    for reason, prefixes in _FOREIGN.items():
+        met = sorted({node.op for node in graph.nodes if node.op.startswith(prefixes)})
+        if met:
+            raise SourceError(f"{name}: {reason} (found {', '.join(met)}).")
+
+
+def give_unique_names(graph: SymbolGraph) -> bool:
+    """Rename operators whose name is taken to ``<name>_1``, ``<name>_2``, ...; returns whether anything changed.
+
+    Inputs and parameters keep their names, since those are looked up.
+    """
+    taken = {node.name for node in graph.nodes if node.is_variable}
+    changed = False
+    for node in graph.nodes:
+        if node.is_variable:
+            continue
+        name, count = node.name, 0
+        while name in taken:
+            count += 1
+            name = f"{node.name}_{count}"
+        taken.add(name)
+        changed = changed or name != node.name
+        node.name = name
+    return changed
+
+
+def _softmax(node: SymbolNode) -> None:
+    """SoftmaxOutput: along channels with ``multi_output``, the last axis with ``preserve_shape``, else all but N."""
+    if node.attrs.get("multi_output") in ("True", "1"):
+        node.op, node.attrs = "softmax", {"axis": "1"}
+    elif node.attrs.get("preserve_shape") in ("True", "1"):
+        node.op, node.attrs = "softmax", {"axis": "-1"}
+    else:
+        node.op, node.attrs = "SoftmaxActivation", {"mode": "instance"}
+
+
+def _sigmoid(node: SymbolNode) -> None:
+    node.op, node.attrs = "sigmoid", {}
+
+
+def _identity(node: SymbolNode) -> None:
+    node.op, node.attrs = "_copy", {}
+
+
+_LOSSES: dict[str, Callable[[SymbolNode], None]] = {
+    "SoftmaxOutput": _softmax,
+    "Softmax": _softmax,
+    "LogisticRegressionOutput": _sigmoid,
+    "LinearRegressionOutput": _identity,
+    "MAERegressionOutput": _identity,
+    "SVMOutput": _identity,
+}
+
+
+def replace_losses(graph: SymbolGraph) -> bool:
+    """Turn loss layers into what they compute in inference, so that nothing reads their labels any more.
+
+    Returns whether there were any.
+    """
+    losses = [node for node in graph.nodes if node.op in _LOSSES]
+    for node in losses:
+        node.inputs = node.inputs[:1]
+        _LOSSES[node.op](node)
+    return bool(losses)
+
+
+def rebuilt(graph: SymbolGraph, mxnet: Any) -> tuple[SymbolGraph, Any]:
+    """Build the symbol of a changed graph and read it again without what has become unreachable."""
+    symbol = graph.to_symbol(mxnet)
+    return SymbolGraph.parse(symbol), symbol

@@ -1,0 +1,88 @@
+"""Activations whose attributes need care; the plain ones are left to mxnet.onnx."""
+
+from math import sqrt
+
+from bridge.export.operators.operator import Operator
+from bridge.export.operators.registry import NotExactError, translates
+
+
+@translates("LeakyReLU")
+def leaky_relu(op: Operator) -> None:
+    """One of six activations, by ``act_type``."""
+    kind = op.text("act_type", "leaky")
+    if kind not in _LEAKY:
+        raise NotExactError(f"act_type {kind}")
+    _LEAKY[kind](op)
+
+
+def _leaky(op: Operator) -> None:
+    op.result("LeakyRelu", [op.inputs[0].name], alpha=op.number("slope", 0.25))
+
+
+def _elu(op: Operator) -> None:
+    op.result("Elu", [op.inputs[0].name], alpha=op.number("slope", 0.25))
+
+
+def _selu(op: Operator) -> None:
+    op.result("Selu", [op.inputs[0].name])
+
+
+def _prelu(op: Operator) -> None:
+    """Slope (C,) stands for the channel axis, which ONNX would take for the last one."""
+    data, slope = op.inputs
+    shape = slope.shape + (1,) * (op.rank - 2) if len(slope.shape) == 1 else slope.shape
+    op.result("PRelu", [data.name, op.reshaped(slope, shape, "slope")])
+
+
+def _rrelu(op: Operator) -> None:
+    """Outside training the random slope is the middle of its range."""
+    slope = (op.number("lower_bound", 0.125) + op.number("upper_bound", 0.334)) / 2
+    op.result("LeakyRelu", [op.inputs[0].name], alpha=slope)
+
+
+def _gelu(op: Operator) -> None:
+    """x/2 · (1 + erf(x/√2))."""
+    data = op.inputs[0].name
+    scaled = op.step("Mul", [data, op.constant("root", 1 / sqrt(2))], op.shape)
+    raised = op.step("Add", [op.step("Erf", [scaled], op.shape), op.constant("one", 1)], op.shape)
+    half = op.step("Mul", [data, op.constant("half", 0.5)], op.shape)
+    op.result("Mul", [half, raised])
+
+
+_LEAKY = {"leaky": _leaky, "elu": _elu, "selu": _selu, "prelu": _prelu, "rrelu": _rrelu, "gelu": _gelu}
+
+
+@translates("hard_sigmoid")
+def hard_sigmoid(op: Operator) -> None:
+    """max(0, min(1, alpha·x + beta))."""
+    op.result("HardSigmoid", [op.inputs[0].name], alpha=op.number("alpha", 0.2), beta=op.number("beta", 0.5))
+
+
+@translates("clip")
+def clip(op: Operator) -> None:
+    """Clip between two constants."""
+    low, high = op.constant("min", op.number("a_min")), op.constant("max", op.number("a_max"))
+    op.result("Clip", [op.inputs[0].name, low, high])
+
+
+@translates("softmax", "log_softmax", "softmin")
+def softmax(op: Operator) -> None:
+    """Softmax, its logarithm, or that of -x, along one axis, after division by the temperature."""
+    if op.flag("use_length", False):
+        raise NotExactError("softmax over a length that is an input")
+    source = op.inputs[0].name
+    divisor = op.number("temperature", 1.0) * (-1 if op.kind == "softmin" else 1)
+    if divisor != 1.0:
+        source = op.step("Div", [source, op.constant("temperature", divisor)], op.shape)
+    op.result("LogSoftmax" if op.kind == "log_softmax" else "Softmax", [source], axis=op.axis(op.integer("axis", -1)))
+
+
+@translates("SoftmaxActivation")
+def softmax_activation(op: Operator) -> None:
+    """Softmax over channels.
+
+    Over "instances" of more than two axes MXNet's documentation and its CPU code disagree: that is refused.
+    """
+    if op.text("mode", "instance") == "instance" and op.rank != 2:
+        raise NotExactError("softmax over whole instances, which MXNet computes differently from build to build")
+    op.result("Softmax", [op.inputs[0].name], axis=1)

@@ -1,0 +1,144 @@
+"""Pooling, window by window as MXNet lays and divides it."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bridge.export.operators.operator import Operator
+from bridge.export.operators.registry import NotExactError, translates
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Kernel, stride and pad per spatial axis, and by how much the last window passes the padded input."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[int, ...]
+    overhang: tuple[int, ...]
+    last_start: tuple[int, ...]  # where the last window starts, counted from the first element of the input
+
+    @classmethod
+    def of(cls, op: Operator) -> "_Windows":
+        kernel = op.integers("kernel")
+        stride = op.integers("stride", (1,) * len(kernel))
+        pad = op.integers("pad", (0,) * len(kernel))
+        last = [(out - 1) * s - p for out, s, p in zip(op.output_shape[2:], stride, pad, strict=True)]
+        reach = [start + k - size - p for start, k, size, p in zip(last, kernel, op.shape[2:], pad, strict=True)]
+        return cls(kernel, stride, pad, tuple(max(0, value) for value in reach), tuple(last))
+
+    def attributes(self, pads: tuple[int, ...]) -> dict[str, Any]:
+        return {
+            "kernel_shape": self.kernel,
+            "strides": self.stride,
+            "pads": pads,
+            "ceil_mode": int(any(self.overhang)),
+        }
+
+
+@translates("Pooling", "Pooling_v1")
+def pooling(op: Operator) -> None:
+    """MaxPool, AveragePool or their global forms."""
+    if op.text("layout", "NCHW") not in ("NCHW", "NCW", "NCDHW"):
+        raise NotExactError(f"layout {op.text('layout', '')}: only channels-first nets can be exported")
+    kind = op.text("pool_type", "max")
+    table = _GLOBAL if op.flag("global_pool", False) else _WINDOWED
+    if kind not in table:
+        raise NotExactError(f"pool_type {kind}")
+    table[kind](op)
+
+
+def _global_max(op: Operator) -> None:
+    op.result("GlobalMaxPool", [op.inputs[0].name])
+
+
+def _global_average(op: Operator) -> None:
+    op.result("GlobalAveragePool", [op.inputs[0].name])
+
+
+def _global_sum(op: Operator) -> None:
+    mean = op.step("GlobalAveragePool", [op.inputs[0].name], op.output_shape)
+    op.result("Mul", [mean, op.constant("count", prod(op.shape[2:]))])
+
+
+def _max(op: Operator) -> None:
+    windows = _Windows.of(op)
+    if any(start >= size for start, size in zip(windows.last_start, op.shape[2:], strict=True)):
+        raise NotExactError("the last window holds nothing but padding, where MXNet's maximum is -3.4e38")
+    op.result("MaxPool", [op.inputs[0].name], **windows.attributes(windows.pad + windows.pad))
+
+
+def _average(op: Operator) -> None:
+    """MXNet divides by the window cut at the padded input, or at the input itself without count_include_pad."""
+    windows = _Windows.of(op)
+    pads = windows.pad + windows.pad
+    counts_pad = op.flag("count_include_pad", True) and any(windows.pad)
+    ends = [size + counts_pad * p for size, p in zip(op.shape[2:], windows.pad, strict=True)]
+    if any(start >= end for start, end in zip(windows.last_start, ends, strict=True)):
+        raise NotExactError("the last window holds nothing to average")
+    if not counts_pad or not any(windows.overhang):
+        op.result("AveragePool", [op.inputs[0].name], count_include_pad=int(counts_pad), **windows.attributes(pads))
+        return
+    # Padding counts, what lies beyond it does not: ONNX can say this only of an input that is padded beforehand.
+    padded = _padded(op, windows.pad, windows.pad)
+    op.result("AveragePool", [padded], count_include_pad=0, **windows.attributes((0,) * len(pads)))
+
+
+def _sum(op: Operator) -> None:
+    """Average over full windows of a zero-padded input, times their size."""
+    windows = _Windows.of(op)
+    ends = tuple(p + over for p, over in zip(windows.pad, windows.overhang, strict=True))
+    mean = op.step(
+        "AveragePool",
+        [_padded(op, windows.pad, ends)],
+        op.output_shape,
+        kernel_shape=windows.kernel,
+        strides=windows.stride,
+        pads=(0,) * (2 * len(ends)),
+    )
+    op.result("Mul", [mean, op.constant("count", prod(windows.kernel))])
+
+
+def _padded(op: Operator, begin: tuple[int, ...], end: tuple[int, ...]) -> str:
+    """Put zeros around the spatial axes."""
+    shape = op.shape[:2] + tuple(a + size + b for a, size, b in zip(begin, op.shape[2:], end, strict=True))
+    pads = op.shape_constant("pads", (0, 0, *begin, 0, 0, *end))
+    return op.step("Pad", [op.inputs[0].name, pads], shape, mode="constant")
+
+
+_WINDOWED = {"max": _max, "avg": _average, "sum": _sum}
+_GLOBAL = {"max": _global_max, "avg": _global_average, "sum": _global_sum}
+
+
+@translates("_contrib_AdaptiveAvgPooling2D")
+def adaptive_average_pooling(op: Operator) -> None:
+    """Average over windows from floor(i·in/out) to ceil((i+1)·in/out).
+
+    One cell is a global average; sizes that divide are an AveragePool; all others are two products with constant
+    averaging matrices, one along each axis.
+    """
+    data = op.inputs[0].name
+    sizes, wanted = op.shape[2:], op.output_shape[2:]
+    if wanted == (1, 1):
+        op.result("GlobalAveragePool", [data])
+    elif wanted == sizes:
+        op.result("Identity", [data])
+    elif all(size % out == 0 for size, out in zip(sizes, wanted, strict=True)):
+        window = tuple(size // out for size, out in zip(sizes, wanted, strict=True))
+        op.result("AveragePool", [data], kernel_shape=window, strides=window, pads=(0, 0, 0, 0))
+    else:
+        along_w = op.constant("average_w", averaging_matrix(sizes[1], wanted[1]).T)
+        narrow = op.step("MatMul", [data, along_w], (*op.shape[:3], wanted[1]))
+        op.result("MatMul", [op.constant("average_h", averaging_matrix(sizes[0], wanted[0])), narrow])
+
+
+def averaging_matrix(size: int, out: int) -> npt.NDArray[np.float32]:
+    """Return the (out, size) matrix that averages `size` cells to `out` as adaptive pooling does."""
+    matrix = np.zeros((out, size), np.float32)
+    for row in range(out):
+        begin, end = row * size // out, -(-(row + 1) * size // out)
+        matrix[row, begin:end] = 1.0 / (end - begin)
+    return matrix

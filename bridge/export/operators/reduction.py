@@ -1,0 +1,79 @@
+"""Reductions over axes that are known when the net is exported."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from bridge.export.operators.operator import Operator
+from bridge.export.operators.registry import NotExactError, translates
+from bridge.export.symbol_graph import Shape
+
+_REDUCTIONS = {
+    "sum": "ReduceSum",
+    "sum_axis": "ReduceSum",
+    "mean": "ReduceMean",
+    "max": "ReduceMax",
+    "max_axis": "ReduceMax",
+    "min": "ReduceMin",
+    "min_axis": "ReduceMin",
+    "prod": "ReduceProd",
+}
+_NORMS = {1: "ReduceL1", 2: "ReduceL2"}
+
+
+@translates(*_REDUCTIONS)
+def reduction(op: Operator) -> None:
+    """Sum, mean, maximum, minimum or product."""
+    _reduce(op, _REDUCTIONS[op.kind])
+
+
+@translates("norm")
+def norm(op: Operator) -> None:
+    """Sum of absolute values, or root of the sum of squares."""
+    order = op.integer("ord", 2)
+    if order not in _NORMS:
+        raise NotExactError(f"norm of order {order}")
+    _reduce(op, _NORMS[order])
+
+
+@translates("argmax", "argmin")
+def arg_reduction(op: Operator) -> None:
+    """Position of the extreme value along one axis, as a float."""
+    if not op.has("axis"):
+        raise NotExactError(f"{op.kind} over the flattened input")
+    kind = {"argmax": "ArgMax", "argmin": "ArgMin"}[op.kind]
+    axis = op.axis(op.integer("axis"))
+    keep = op.flag("keepdims", False)
+    shape = _reduced(op.shape, (axis,), keep)
+    where = op.step(kind, [op.inputs[0].name], shape, dtype=np.int64, axis=axis, keepdims=int(keep))
+    op.result("Cast", [where], to=onnx.TensorProto.FLOAT)
+
+
+def _axes(op: Operator) -> tuple[int, ...]:
+    axes = tuple(op.axis(axis) for axis in op.integers("axis", tuple(range(op.rank))))
+    if op.flag("exclude", False) and op.integers("axis"):
+        return tuple(axis for axis in range(op.rank) if axis not in axes)
+    return axes
+
+
+def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Shape:
+    if keep:
+        return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
+
+
+def _reduce(op: Operator, kind: str) -> None:
+    axes, keep = _axes(op), op.flag("keepdims", False)
+    inputs, attrs = [op.inputs[0].name], dict[str, Any](keepdims=int(keep))
+    if kind == "ReduceSum":  # the one reduction whose axes are an input in opset 13
+        inputs.append(op.shape_constant("axes", axes))
+    else:
+        attrs["axes"] = axes
+    shape = _reduced(op.shape, axes, keep)
+    if shape == op.output_shape:
+        op.result(kind, inputs, **attrs)
+        return
+    # MXNet gives one number the shape (1,), ONNX the shape ().
+    number = op.step(kind, inputs, shape, **attrs)
+    op.result("Reshape", [number, op.shape_constant("shape", op.output_shape)])

@@ -1,0 +1,160 @@
+"""An MXNet symbol as plain nodes: operators, attributes, inputs and the shapes MXNet infers for every output."""
+
+import json
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.export.messages import reason_of, shortened
+from onnx2caffe.errors import SourceError
+
+Shape = tuple[int, ...]
+VARIABLE = "null"  # the operator name MXNet's JSON gives to inputs and parameters
+
+
+@dataclass
+class SymbolNode:
+    """One node of the symbol's JSON.
+
+    ``inputs`` are pairs (index of the producing node, which of its outputs); ``tensors`` and ``shapes`` name and
+    measure the visible outputs and are filled by `with_shapes`.
+    """
+
+    name: str
+    op: str
+    attrs: dict[str, str]
+    inputs: list[tuple[int, int]]
+    tensors: list[str] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether this is an input or a parameter."""
+        return self.op == VARIABLE
+
+
+@dataclass
+class SymbolGraph:
+    """The nodes of a symbol in topological order, and its outputs as (node, output) pairs."""
+
+    nodes: list[SymbolNode]
+    heads: list[tuple[int, int]]
+
+    @classmethod
+    def parse(cls, symbol: Any) -> "SymbolGraph":
+        """Read the nodes of an ``mx.sym.Symbol``; no shapes yet."""
+        graph = json.loads(symbol.tojson())
+        nodes = [
+            SymbolNode(
+                name=node["name"],
+                op=node["op"],
+                attrs=dict(node.get("attrs", {})),
+                inputs=[(entry[0], entry[1]) for entry in node["inputs"]],
+            )
+            for node in graph["nodes"]
+        ]
+        return cls(nodes, [(entry[0], entry[1]) for entry in graph["heads"]])
+
+    @classmethod
+    def with_shapes(cls, symbol: Any, inputs: Mapping[str, Shape], params: Mapping[str, Shape]) -> "SymbolGraph":
+        """Read the nodes of a symbol, with the shape of every output inferred from those of inputs and parameters.
+
+        Raises:
+            SourceError: the shapes do not fit together, or do not determine all others.
+
+        """
+        graph = cls.parse(symbol)
+        internals = symbol.get_internals()
+        listed = internals.list_outputs()
+        shapes = infer_shapes(internals, inputs, params).outputs
+        if len(listed) == len(graph.nodes):
+            owners: Iterable[str] = (node.name for node in graph.nodes)
+        else:
+            owners = (internals[index].name for index in range(len(listed)))
+        by_name = {node.name: node for node in graph.nodes}
+        for owner, output, shape in zip(owners, listed, shapes, strict=True):
+            node = by_name[owner]
+            node.tensors.append(tensor_name(node, output, len(node.tensors)))
+            node.shapes.append(shape)
+        return graph
+
+    def to_symbol(self, mxnet: Any) -> Any:
+        """Build the ``mx.sym.Symbol`` of the nodes the outputs need."""
+        kept = self._reachable()
+        number = {old: new for new, old in enumerate(kept)}
+        nodes = [
+            {
+                "op": node.op,
+                "name": node.name,
+                "attrs": node.attrs,
+                "inputs": [[number[source], index, 0] for source, index in node.inputs],
+            }
+            for node in (self.nodes[old] for old in kept)
+        ]
+        text = {
+            "nodes": nodes,
+            "arg_nodes": [index for index, node in enumerate(nodes) if node["op"] == VARIABLE],
+            "heads": [[number[source], index, 0] for source, index in self.heads],
+            "attrs": {"mxnet_version": ["int", 10901]},
+        }
+        return mxnet.sym.load_json(json.dumps(text))
+
+    def _reachable(self) -> list[int]:
+        wanted = {source for source, _ in self.heads}
+        for index in range(len(self.nodes) - 1, -1, -1):
+            if index in wanted:
+                wanted.update(source for source, _ in self.nodes[index].inputs)
+        return sorted(wanted)
+
+
+def tensor_name(node: SymbolNode, listed: str, index: int) -> str:
+    """Name one output of a node: the node's own name, followed by the output's number where there are several.
+
+    `listed` is the name MXNet lists for this output (``conv0_output``, ``split0_output1``).
+    """
+    if node.is_variable or listed == f"{node.name}_output":
+        return node.name
+    numbered = re.fullmatch(re.escape(node.name) + r"_output(\d+)", listed)
+    return f"{node.name}{numbered.group(1) if numbered else index}"
+
+
+@dataclass
+class InferredShapes:
+    """Shapes of a symbol's outputs, in their order, and of its arguments and auxiliary states by name."""
+
+    outputs: list[Shape]
+    inputs: dict[str, Shape]
+
+
+def infer_shapes(symbol: Any, inputs: Mapping[str, Shape], params: Mapping[str, Shape]) -> InferredShapes:
+    """Infer all shapes of a symbol from those of its data inputs and of the parameters that have one already.
+
+    Raises:
+        SourceError: MXNet finds a contradiction (its reason is in the message), or too little is known.
+
+    """
+    names = symbol.list_inputs()
+    known = {**params, **inputs}
+    given = ", ".join(f"{name} {shape}" for name, shape in inputs.items())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "cannot decide shape for ...", said better below
+            arguments, outputs, states = symbol.infer_shape_partial(
+                **{name: known[name] for name in names if name in known}
+            )
+    except Exception as error:
+        raise SourceError(f"The net does not take {given}: {reason_of(error)}.") from error
+    inferred = {
+        **dict(zip(symbol.list_arguments(), map(tuple, arguments or []), strict=False)),
+        **dict(zip(symbol.list_auxiliary_states(), map(tuple, states or []), strict=False)),
+    }
+    unknown = [name for name in names if not _is_complete(inferred.get(name, ()))]
+    if outputs is None or unknown:
+        raise SourceError(f"The input {given} does not determine the shape of {shortened(unknown) or 'any output'}.")
+    return InferredShapes([tuple(shape) for shape in outputs], inferred)
+
+
+def _is_complete(shape: Shape) -> bool:
+    return len(shape) > 0 and all(size > 0 for size in shape)

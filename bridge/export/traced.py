@@ -1,0 +1,74 @@
+"""A net as MXNet sees it, ready to be exported and, later, to be run beside what was made of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.export.symbol_graph import Shape, SymbolGraph, tensor_name
+from onnx2caffe.errors import SourceError
+
+InputShapes = tuple[int, ...] | Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class TracedNet:
+    """The MXNet side of a conversion.
+
+    Attributes:
+        symbol: the ``mx.sym.Symbol`` of the net; every node has a name of its own, loss layers and their labels
+            are replaced by what they compute in inference.
+        params: the parameters the symbol uses, by name, as MXNet holds them (``NDArray``, not copied) or as numpy
+            arrays.
+        input_shapes: shape of each data input, NCHW for images.
+        outputs: names of the outputs in the order ``net(x)`` returns them, as they stand in the exported graph.
+        name: what the net is called.
+
+    """
+
+    symbol: Any
+    params: dict[str, Any]
+    input_shapes: dict[str, Shape]
+    outputs: tuple[str, ...]
+    name: str
+
+
+def output_names(graph: SymbolGraph, symbol: Any) -> tuple[str, ...]:
+    """Name the outputs of a symbol: MXNet's names without ``_output``, each once.
+
+    An output that is also an input, or was already listed, gets a name of its own: ``<tensor>/copy``.
+    """
+    names: list[str] = []
+    for (source, index), listed in zip(graph.heads, symbol.list_outputs(), strict=True):
+        node = graph.nodes[source]
+        name = tensor_name(node, listed, index)
+        if node.is_variable or name in names:
+            name = _unused(f"{name}/copy", names)
+        names.append(name)
+    return tuple(names)
+
+
+def _unused(name: str, taken: list[str]) -> str:
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate
+
+
+def checked_shape(name: str, shape: Any) -> Shape:
+    """Return an input shape as a tuple of positive integers.
+
+    Raises:
+        SourceError: it is something else.
+
+    """
+    try:
+        sizes = tuple(shape)
+        whole = tuple(int(size) for size in sizes)
+    except (TypeError, ValueError):
+        sizes, whole = (), ()
+    if not whole or whole != sizes or min(whole) <= 0:
+        raise SourceError(
+            f"input shape of {name}: expected positive whole numbers such as (1, 3, 224, 224), got {shape}"
+        )
+    return whole

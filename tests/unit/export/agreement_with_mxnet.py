@@ -1,0 +1,53 @@
+"""Does the exported graph of a symbol compute what MXNet computes?"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_graphsurgeon as gs
+import onnxruntime
+
+from bridge.export import export_graph, trace_block
+
+
+def block_of(mx: Any, symbol: Any, shapes: dict[str, tuple[int, ...]], seed: int = 0) -> Any:
+    """A Gluon block that computes `symbol`, with random parameters (variances and slopes positive)."""
+    block = mx.gluon.SymbolBlock(symbol, [mx.sym.var(name) for name in shapes])
+    arguments, _, states = symbol.infer_shape(**shapes)
+    measured = {
+        **dict(zip(symbol.list_arguments(), arguments, strict=True)),
+        **dict(zip(symbol.list_auxiliary_states(), states, strict=True)),
+    }
+    rng = np.random.default_rng(seed)
+    for name, parameter in block.collect_params().items():
+        parameter.shape = measured[name]
+        parameter.initialize()
+        low, high = (0.5, 2.0) if name.endswith("var") else (-1.0, 1.0)
+        parameter.set_data(mx.nd.array(rng.uniform(low, high, measured[name]).astype(np.float32)))
+    return block
+
+
+def run_exported(graph: Any, fed: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Outputs of a graph in onnxruntime; the model must pass the checker with strict shape inference."""
+    model = gs.export_onnx(graph)
+    onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    return list(session.run(None, fed))
+
+
+def assert_agrees(mx: Any, block: Any, shapes: dict[str, tuple[int, ...]], tolerance: float = 3e-6) -> Any:
+    """Assert that all outputs agree to `tolerance` times the largest value; returns the graph."""
+    rng = np.random.default_rng(1)
+    fed = {name: rng.uniform(-3, 3, shape).astype(np.float32) for name, shape in shapes.items()}
+    expected = block(*(mx.nd.array(values) for values in fed.values()))
+    expected = [array.asnumpy() for array in (expected if isinstance(expected, (list, tuple)) else [expected])]
+    graph = export_graph(trace_block(block, shapes))
+    found = run_exported(graph, {tensor.name: fed[tensor.name] for tensor in graph.inputs})
+    assert [array.shape for array in found] == [array.shape for array in expected]
+    for got, wanted in zip(found, expected, strict=True):
+        assert np.isfinite(wanted).all()
+        error = float(np.abs(got - wanted).max())
+        assert error <= tolerance * float(np.abs(wanted).max()), f"{error} off"
+    return graph

@@ -1,0 +1,306 @@
+"""Every operator we translate, against MXNet, with attributes at which mxnet.onnx goes wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from agreement_with_mxnet import assert_agrees, block_of
+
+from bridge.export import export_graph, trace_block
+from bridge.export.operators import TRANSLATORS
+from bridge.export.translation import TRUSTED
+from onnx2caffe.errors import SourceError
+
+Build = Callable[[Any, Any], Any]
+IMAGE = (2, 6, 8, 10)
+
+# Name of the case -> shape of the input, and the symbol made of mx.sym and the input variable.
+CASES: dict[str, tuple[tuple[int, ...], Build]] = {
+    # linear
+    "convolution": (IMAGE, lambda s, x: s.Convolution(x, num_filter=4, kernel=(3, 3), stride=(2, 1), pad=(1, 0))),
+    "convolution grouped, dilated, no bias": (
+        IMAGE,
+        lambda s, x: s.Convolution(x, num_filter=4, num_group=2, kernel=(3, 3), dilate=(2, 2), no_bias=True),
+    ),
+    "convolution over one axis": ((2, 3, 9), lambda s, x: s.Convolution(x, num_filter=4, kernel=(3,), pad=(1,))),
+    "deconvolution without explicit no_bias": (
+        IMAGE,
+        lambda s, x: s.Deconvolution(x, num_filter=3, kernel=(4, 3), stride=(2, 2), pad=(1, 1), adj=(1, 0)),
+    ),
+    "deconvolution with bias": (
+        IMAGE,
+        lambda s, x: s.Deconvolution(x, num_filter=4, num_group=2, kernel=(3, 3), no_bias=False),
+    ),
+    "fully connected, flatten not written": (IMAGE, lambda s, x: s.FullyConnected(x, num_hidden=5)),
+    "fully connected on rows": ((4, 7), lambda s, x: s.FullyConnected(x, num_hidden=5, no_bias=True)),
+    "fully connected on the last axis": ((2, 3, 7), lambda s, x: s.FullyConnected(x, num_hidden=5, flatten=False)),
+    "fully connected on rows, not flattened": ((4, 7), lambda s, x: s.FullyConnected(x, num_hidden=5, flatten=False)),
+    "dot": ((4, 6), lambda s, x: s.dot(x, x, transpose_b=True)),
+    "batch_dot": ((2, 3, 4), lambda s, x: s.batch_dot(x, x, transpose_a=True)),
+    "gemm2": ((2, 3, 4), lambda s, x: s.linalg.gemm2(x, x, transpose_b=True, alpha=0.3)),
+    # normalisation
+    "batch norm, fix_gamma by default": (IMAGE, lambda s, x: s.BatchNorm(x)),
+    "batch norm, gamma used": (IMAGE, lambda s, x: s.BatchNorm(x, fix_gamma=False, eps=0.02)),
+    "batch norm, global stats": (IMAGE, lambda s, x: s.BatchNorm(x, fix_gamma=False, use_global_stats=True)),
+    "batch norm, last axis": (IMAGE, lambda s, x: s.BatchNorm(x, fix_gamma=False, axis=-1)),
+    "batch norm, axis 2": (IMAGE, lambda s, x: s.BatchNorm(x, fix_gamma=False, axis=2)),
+    "batch norm on rows": ((4, 7), lambda s, x: s.BatchNorm(x, fix_gamma=False)),
+    "instance norm": (IMAGE, lambda s, x: s.InstanceNorm(x, eps=0.1)),
+    "group norm": (IMAGE, lambda s, x: s.GroupNorm(x, num_groups=3, eps=0.1)),
+    "layer norm, last axis": (IMAGE, lambda s, x: s.LayerNorm(x, eps=0.1)),
+    "layer norm, channels": (IMAGE, lambda s, x: s.LayerNorm(x, axis=1, eps=0.1)),
+    "l2 normalisation, channel": (IMAGE, lambda s, x: s.L2Normalization(x, mode="channel", eps=5.0)),
+    "l2 normalisation, instance": (IMAGE, lambda s, x: s.L2Normalization(x, eps=50.0)),
+    "l2 normalisation, spatial": (IMAGE, lambda s, x: s.L2Normalization(x, mode="spatial", eps=50.0)),
+    "lrn, knorm by default": (IMAGE, lambda s, x: s.LRN(x, nsize=3, alpha=0.5)),
+    "lrn, knorm": (IMAGE, lambda s, x: s.LRN(x, nsize=5, alpha=0.5, beta=0.6, knorm=1.5)),
+    # pooling
+    "max": (IMAGE, lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type="max")),
+    "max full": (IMAGE, lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pooling_convention="full")),
+    "max full, last window begins at the last pixel": (
+        (1, 2, 4, 4),
+        lambda s, x: s.Pooling(x, kernel=(2, 2), stride=(2, 2), pad=(1, 1), pooling_convention="full"),
+    ),
+    "average": (IMAGE, lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type="avg")),
+    "average, padding not counted": (
+        IMAGE,
+        lambda s, x: s.Pooling(x, kernel=(3, 3), pad=(1, 1), pool_type="avg", count_include_pad=False),
+    ),
+    "average full": (
+        IMAGE,
+        lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pool_type="avg", pooling_convention="full"),
+    ),
+    "average full, padded": (
+        (1, 2, 8, 8),
+        lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type="avg", pooling_convention="full"),
+    ),
+    "average full, last window in the end padding": (
+        (1, 2, 3, 3),
+        lambda s, x: s.Pooling(x, kernel=(2, 2), stride=(2, 2), pad=(1, 1), pool_type="avg", pooling_convention="full"),
+    ),
+    "average full, padding not counted": (
+        (1, 2, 8, 8),
+        lambda s, x: s.Pooling(
+            x,
+            kernel=(3, 3),
+            stride=(2, 2),
+            pad=(1, 1),
+            pool_type="avg",
+            pooling_convention="full",
+            count_include_pad=False,
+        ),
+    ),
+    "sum": (IMAGE, lambda s, x: s.Pooling(x, kernel=(3, 2), stride=(2, 2), pad=(1, 1), pool_type="sum")),
+    "sum full": (
+        (1, 2, 8, 8),
+        lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pool_type="sum", pooling_convention="full"),
+    ),
+    "global max": (IMAGE, lambda s, x: s.Pooling(x, global_pool=True, kernel=(1, 1), pool_type="max")),
+    "global average": (IMAGE, lambda s, x: s.Pooling(x, global_pool=True, pool_type="avg")),
+    "global sum": (IMAGE, lambda s, x: s.Pooling(x, global_pool=True, pool_type="sum")),
+    "pooling over one axis": ((2, 3, 9), lambda s, x: s.Pooling(x, kernel=(2,), stride=(2,), pool_type="avg")),
+    "adaptive, one cell": (IMAGE, lambda s, x: s.contrib.AdaptiveAvgPooling2D(x, output_size=1)),
+    "adaptive, divides": (IMAGE, lambda s, x: s.contrib.AdaptiveAvgPooling2D(x, output_size=(4, 5))),
+    "adaptive, does not divide": (IMAGE, lambda s, x: s.contrib.AdaptiveAvgPooling2D(x, output_size=(3, 7))),
+    "adaptive, grows": ((1, 2, 3, 3), lambda s, x: s.contrib.AdaptiveAvgPooling2D(x, output_size=5)),
+    "adaptive, same size": (IMAGE, lambda s, x: s.contrib.AdaptiveAvgPooling2D(x, output_size=(8, 10))),
+    # resizing
+    "bilinear, corners aligned by default": (IMAGE, lambda s, x: s.contrib.BilinearResize2D(x, height=13, width=7)),
+    "bilinear, half pixel": (
+        IMAGE,
+        lambda s, x: s.contrib.BilinearResize2D(x, height=13, width=7, align_corners=False),
+    ),
+    "bilinear, half pixel, shrinking much": (
+        IMAGE,
+        lambda s, x: s.contrib.BilinearResize2D(x, height=3, width=2, align_corners=False),
+    ),
+    "bilinear, one row": (IMAGE, lambda s, x: s.contrib.BilinearResize2D(x, height=1, width=4)),
+    "bilinear, scale": (
+        IMAGE,
+        lambda s, x: s.contrib.BilinearResize2D(x, scale_height=2.5, scale_width=1.5, mode="odd_scale"),
+    ),
+    "bilinear, to odd": (IMAGE, lambda s, x: s.contrib.BilinearResize2D(x, mode="to_odd_up")),
+    "bilinear, like": (
+        IMAGE,
+        lambda s, x: s.contrib.BilinearResize2D(
+            x, s.Pooling(x, kernel=(2, 2), stride=(2, 2)), mode="like", align_corners=False
+        ),
+    ),
+    "bilinear, same size": (IMAGE, lambda s, x: s.contrib.BilinearResize2D(x, height=8, width=10)),
+    "upsampling nearest": (IMAGE, lambda s, x: s.UpSampling(x, scale=3, sample_type="nearest")),
+    "upsampling of several sizes": (
+        IMAGE,
+        lambda s, x: s.UpSampling(
+            x, s.Pooling(x, kernel=(2, 2), stride=(2, 2)), scale=2, sample_type="nearest", num_args=2
+        ),
+    ),
+    "upsampling bilinear": (
+        IMAGE,
+        lambda s, x: s.UpSampling(x, s.var("kernel_weight"), scale=3, sample_type="bilinear", num_filter=6, num_args=2),
+    ),
+    # activations
+    "leaky": (IMAGE, lambda s, x: s.LeakyReLU(x, slope=0.3)),
+    "elu": (IMAGE, lambda s, x: s.LeakyReLU(x, act_type="elu", slope=0.7)),
+    "selu": (IMAGE, lambda s, x: s.LeakyReLU(x, act_type="selu")),
+    "gelu": (IMAGE, lambda s, x: s.LeakyReLU(x, act_type="gelu")),
+    "rrelu": (IMAGE, lambda s, x: s.LeakyReLU(x, act_type="rrelu", lower_bound=0.2, upper_bound=0.5)[0]),
+    "prelu, slope per channel": ((2, 5, 4, 5), lambda s, x: s.LeakyReLU(x, s.var("g", shape=(5,)), act_type="prelu")),
+    "prelu, one slope": (IMAGE, lambda s, x: s.LeakyReLU(x, s.var("g", shape=(1,)), act_type="prelu")),
+    "prelu on rows": ((4, 5), lambda s, x: s.LeakyReLU(x, s.var("g", shape=(5,)), act_type="prelu")),
+    "prelu, slope computed": (
+        (2, 5, 4, 5),
+        lambda s, x: s.LeakyReLU(x, s.sin(s.var("g", shape=(5,))), act_type="prelu"),
+    ),
+    "hard sigmoid": (IMAGE, lambda s, x: s.hard_sigmoid(x, alpha=0.3, beta=0.4)),
+    "clip": (IMAGE, lambda s, x: s.clip(x, -1.5, 0.5)),
+    "softmax, last axis by default": (IMAGE, lambda s, x: s.softmax(x)),
+    "softmax, channels, temperature": (IMAGE, lambda s, x: s.softmax(x, axis=1, temperature=2.5)),
+    "log softmax": (IMAGE, lambda s, x: s.log_softmax(x, axis=1)),
+    "softmin": (IMAGE, lambda s, x: s.softmin(x, axis=-2)),
+    "softmax activation": ((4, 7), lambda s, x: s.SoftmaxActivation(x)),
+    "softmax activation, channel": (IMAGE, lambda s, x: s.SoftmaxActivation(x, mode="channel")),
+    # arithmetic; the names mislead mxnet.onnx, which looks for "_rminusscalar" in them
+    "scalar on the left": (IMAGE, lambda s, x: 3 - x),
+    "scalar on the left, own name": (IMAGE, lambda s, x: s._internal._rminus_scalar(x, scalar=3, name="a")),
+    "scalar on the right, misleading name": (
+        IMAGE,
+        lambda s, x: s._internal._minus_scalar(x, scalar=3, name="_rminusscalar0"),
+    ),
+    "number divided": (IMAGE, lambda s, x: s._internal._rdiv_scalar(x + 5, scalar=2, name="b")),
+    "divided by a number": (IMAGE, lambda s, x: x / 3 + 1),
+    "powers": (IMAGE, lambda s, x: s.abs(x) ** 1.5),
+    "power of a number": (IMAGE, lambda s, x: 1.5**x),
+    "maximum and minimum": (IMAGE, lambda s, x: s.minimum(s.maximum(x, -0.5), 1.0)),
+    "comparison with a number": (IMAGE, lambda s, x: (x > 0.5) + 2 * (x <= -0.5)),
+    "comparison": (IMAGE, lambda s, x: s.broadcast_greater(x, s.sin(x))),
+    "where": (IMAGE, lambda s, x: s.where(x > 0, x, s.sin(x))),
+    "maximum of two": (IMAGE, lambda s, x: s.broadcast_maximum(x, s.mean(x, axis=1, keepdims=True))),
+    "rsqrt": (IMAGE, lambda s, x: s.rsqrt(x + 5)),
+    "erf": (IMAGE, lambda s, x: s.erf(x)),
+    "div_sqrt_dim": (IMAGE, lambda s, x: s.contrib.div_sqrt_dim(x)),
+    "cast": (IMAGE, lambda s, x: s.cast(x, dtype="float32") * 2),
+    "constant tensors": (IMAGE, lambda s, x: (1 + s.ones_like(x)) * s.sin(x) + s.zeros_like(x)),
+    "constant tensor that is joined": (IMAGE, lambda s, x: s.concat(s.ones_like(x), x, dim=1)),
+    "ones by shape": (IMAGE, lambda s, x: s.broadcast_add(x, s.ones((1, 6, 1, 1)) * 3)),
+    "full by shape": (IMAGE, lambda s, x: s.broadcast_add(x, s.full((1, 6, 1, 1), 2.5))),
+    "arange": (IMAGE, lambda s, x: s.broadcast_mul(x, s.arange(1, 11, 2, repeat=2))),
+    "linspace": (IMAGE, lambda s, x: s.broadcast_mul(x, s.linspace(1, 2, 10))),
+    # reductions
+    "sum of one axis": (IMAGE, lambda s, x: s.sum(x, axis=1)),
+    "sum of all but one axis": (IMAGE, lambda s, x: s.sum(x, axis=1, exclude=True)),
+    "sum of everything": (IMAGE, lambda s, x: s.sum(x + 1)),
+    "mean, negative axes": (IMAGE, lambda s, x: s.mean(x, axis=(-1, -2), keepdims=True)),
+    "mean of all but two axes": (IMAGE, lambda s, x: s.mean(x, axis=(0, 1), exclude=True, keepdims=True)),
+    "maximum of an axis": (IMAGE, lambda s, x: s.max(x, axis=2)),
+    "minimum of everything": (IMAGE, lambda s, x: s.min(x)),
+    "product": (IMAGE, lambda s, x: s.prod(x, axis=1)),
+    "norm": (IMAGE, lambda s, x: s.norm(x, axis=1, keepdims=True)),
+    "norm of order 1": (IMAGE, lambda s, x: s.norm(x, ord=1, axis=(2, 3))),
+    "argmax": (IMAGE, lambda s, x: s.argmax(x, axis=1)),
+    "argmin": (IMAGE, lambda s, x: s.argmin(x, axis=-1, keepdims=True)),
+    # shape
+    "reshape 0 -1": (IMAGE, lambda s, x: s.reshape(x, shape=(0, -1))),
+    "reshape -2": (IMAGE, lambda s, x: s.reshape(x, shape=(0, 0, -2))),
+    "reshape -3": (IMAGE, lambda s, x: s.reshape(x, shape=(0, -3, -2))),
+    "reshape -4": (IMAGE, lambda s, x: s.reshape(x, shape=(0, -4, 3, -1, -2))),
+    "reshape in reverse": (IMAGE, lambda s, x: s.reshape(x, shape=(-1, 0, 0), reverse=True)),
+    "reshape_like": (IMAGE, lambda s, x: s.reshape_like(x, s.transpose(x))),
+    "expand_dims": (IMAGE, lambda s, x: s.expand_dims(x, axis=-2)),
+    "squeeze": ((2, 1, 3, 1), lambda s, x: s.squeeze(x)),
+    "squeeze of one axis": ((2, 1, 3, 1), lambda s, x: s.squeeze(x, axis=-1)),
+    "squeeze of everything": ((1, 1), lambda s, x: s.squeeze(x)),
+    "transpose": (IMAGE, lambda s, x: s.transpose(x, axes=(0, 2, 3, 1))),
+    "transpose reversed": (IMAGE, lambda s, x: s.transpose(x)),
+    "swap axes": (IMAGE, lambda s, x: s.swapaxes(x, 1, 3)),
+    "swap axes, negative": (IMAGE, lambda s, x: s.swapaxes(x, -1, 1)),
+    "broadcast_like": (IMAGE, lambda s, x: s.broadcast_like(s.mean(x, axis=1, keepdims=True), x)),
+    "broadcast_to": (IMAGE, lambda s, x: s.broadcast_to(s.mean(x, axis=1, keepdims=True), shape=(0, 6, 0, 0))),
+    "broadcast_axis": (IMAGE, lambda s, x: s.broadcast_axis(s.mean(x, axis=1, keepdims=True), axis=1, size=4)),
+    "concat, negative axis": (IMAGE, lambda s, x: s.concat(x, s.sin(x), dim=-1)),
+    "stack": (IMAGE, lambda s, x: s.stack(x, s.sin(x), axis=-1)),
+    "split": (IMAGE, lambda s, x: s.split(x, num_outputs=3, axis=1)),
+    "split, axis dropped": (IMAGE, lambda s, x: s.split(x, num_outputs=6, axis=1, squeeze_axis=True)),
+    "split, one part used": (IMAGE, lambda s, x: s.split(x, num_outputs=3, axis=1)[1] * 2),
+    "tile": (IMAGE, lambda s, x: s.tile(x, reps=(2, 1, 3))),
+    "tile with new axes": ((3, 4), lambda s, x: s.tile(x, reps=(2, 3, 1))),
+    "repeat": (IMAGE, lambda s, x: s.repeat(x, repeats=3, axis=-1)),
+    "pad constant": (
+        IMAGE,
+        lambda s, x: s.pad(x, mode="constant", constant_value=1.5, pad_width=(0, 0, 0, 0, 1, 2, 3, 0)),
+    ),
+    "pad edge": (IMAGE, lambda s, x: s.pad(x, mode="edge", pad_width=(0, 0, 0, 0, 1, 2, 3, 0))),
+    "pad reflect": (IMAGE, lambda s, x: s.pad(x, mode="reflect", pad_width=(0, 0, 0, 0, 1, 2, 3, 0))),
+    "depth to space": ((2, 8, 3, 4), lambda s, x: s.depth_to_space(x, 2)),
+    "space to depth": (IMAGE, lambda s, x: s.space_to_depth(x, 2)),
+    # slices
+    "slice": (IMAGE, lambda s, x: s.slice(x, begin=(0, 1, -3), end=(None, -1, None))),
+    "slice backwards": (IMAGE, lambda s, x: s.slice(x, begin=(None, None, 6), end=(None, None, 1), step=(1, -1, -2))),
+    "slice of nothing": (IMAGE, lambda s, x: s.slice(x, begin=(0,), end=(None,)) + 1),
+    "slice_axis": (IMAGE, lambda s, x: s.slice_axis(x, axis=-1, begin=-4, end=-1)),
+    "slice_axis to the end": (IMAGE, lambda s, x: s.slice_axis(x, axis=1, begin=2, end=None)),
+    "slice_like": (IMAGE, lambda s, x: s.slice_like(x, s.zeros((1, 4, 5, 6)))),
+    "slice_like along one axis": (IMAGE, lambda s, x: s.slice_like(x, s.zeros((1, 4, 5, 6)), axes=(-1,))),
+    "crop": (IMAGE, lambda s, x: s.Crop(x, num_args=1, offset=(2, 3), h_w=(4, 5))),
+    "crop in the middle": (IMAGE, lambda s, x: s.Crop(x, num_args=1, h_w=(4, 5), center_crop=True)),
+    "reverse": (IMAGE, lambda s, x: s.reverse(x, axis=(1, 3))),
+    "split at places": (IMAGE, lambda s, x: s.split_v2(x, (2, 5), axis=1)),
+    # left to mxnet.onnx
+    "activations": (
+        IMAGE,
+        lambda s, x: s.add_n(*(s.Activation(x, act_type=kind) for kind in ("relu", "sigmoid", "tanh", "softsign"))),
+    ),
+    "softrelu": (IMAGE, lambda s, x: s.Activation(x, act_type="softrelu")),
+    "dropout and flatten": (IMAGE, lambda s, x: s.flatten(s.Dropout(x, p=0.5))),
+    "element-wise": (IMAGE, lambda s, x: (x + s.sin(x)) * s.cos(x) - x / s.exp(x)),
+    "gradients stopped": (IMAGE, lambda s, x: s.BlockGrad(s.MakeLoss(s.identity(x)))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operator_agrees_with_mxnet(mx: Any, case: str) -> None:
+    shape, build = CASES[case]
+    symbol = build(mx.sym, mx.sym.var("data"))
+    assert_agrees(mx, block_of(mx, symbol, {"data": shape}), {"data": shape})
+
+
+def test_a_deconvolution_to_a_target_shape_gets_its_padding(mx: Any) -> None:
+    # MXNet runs this only without MKL-DNN; there, these are the paddings with which it computes the same.
+    symbol = mx.sym.Deconvolution(
+        mx.sym.var("data"), num_filter=3, kernel=(4, 4), stride=(2, 2), target_shape=(15, 20), name="up"
+    )
+    (node,) = export_graph(trace_block(block_of(mx, symbol, {"data": IMAGE}), IMAGE)).nodes
+    assert node.attrs["pads"] == [2, 1, 2, 1]
+    assert node.attrs["output_padding"] == [1, 0]
+    assert node.outputs[0].shape == [2, 3, 15, 20]
+
+
+def test_an_operator_has_one_translation_only() -> None:
+    assert not TRUSTED & TRANSLATORS.keys()
+
+
+REFUSED: dict[str, tuple[tuple[int, ...], Build, str]] = {
+    "whole windows of padding": (
+        (1, 2, 3, 3),
+        lambda s, x: s.Pooling(x, kernel=(2, 2), stride=(2, 2), pad=(1, 1), pooling_convention="full"),
+        "the last window holds nothing but padding, where MXNet's maximum is -3.4e38",
+    ),
+    "half precision": (IMAGE, lambda s, x: s.cast(x, dtype="float16"), "a cast to float16"),
+    "whole numbers": (IMAGE, lambda s, x: s.cast(x, dtype="int32"), "a cast to int32"),
+    "unknown operator": (IMAGE, lambda s, x: s.topk(x), "no translation"),
+    "dropout in inference": (IMAGE, lambda s, x: s.Dropout(x, mode="always"), "Dropout does not currently support"),
+    "lp pooling": (IMAGE, lambda s, x: s.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), "pool_type lp"),
+    "softmax over instances": (IMAGE, lambda s, x: s.SoftmaxActivation(x), "differently from build to build"),
+    "statistics as output": (IMAGE, lambda s, x: s.BatchNorm(x, output_mean_var=True), "its output 1 is read"),
+    "reshape to another size": (IMAGE, lambda s, x: s.reshape(x, shape=(2, 3)), "another number of values"),
+    "shape as data": (IMAGE, lambda s, x: s.shape_array(x), "a shape used as data"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_exact_is_refused_with_the_reason(mx: Any, case: str) -> None:
+    shape, build, reason = REFUSED[case]
+    block = block_of(mx, build(mx.sym, mx.sym.var("data")), {"data": shape})
+    with pytest.raises(SourceError) as refusal:
+        export_graph(trace_block(block, shape))
+    assert reason in str(refusal.value)
+    assert str(shape) in str(refusal.value)

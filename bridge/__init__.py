@@ -1,0 +1,51 @@
+"""The front door of gluon2caffe: `to_caffe`, `to_onnx` and `verify`.
+
+The names are imported when they are first used, so that the command line starts without onnx.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.convert import to_caffe, to_onnx
+    from bridge.export import load_mxnet
+    from bridge.verification.against_source import verify
+    from onnx2caffe.errors import ConversionError, OutputError, SourceError, UnsupportedModelError
+    from onnx2caffe.model import CaffeModel
+
+__all__ = [
+    "CaffeModel",
+    "ConversionError",
+    "OutputError",
+    "SourceError",
+    "UnsupportedModelError",
+    "load_mxnet",
+    "to_caffe",
+    "to_onnx",
+    "verify",
+]
+
+_HOMES = {
+    "CaffeModel": "onnx2caffe.model",
+    "ConversionError": "onnx2caffe.errors",
+    "OutputError": "onnx2caffe.errors",
+    "SourceError": "onnx2caffe.errors",
+    "UnsupportedModelError": "onnx2caffe.errors",
+    "load_mxnet": "bridge.export",
+    "to_caffe": "bridge.convert",
+    "to_onnx": "bridge.convert",
+    "verify": "bridge.verification.against_source",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,38 @@
+"""Graph surgery that brings an exported ONNX graph to normal form: static shapes, constants folded, nothing idle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_graphsurgeon as gs
+
+from bridge.normalize.fold_affine import fold_affine
+from bridge.normalize.fold_batch_norm import fold_batch_norm
+from bridge.normalize.fold_padding import fold_padding
+from bridge.normalize.name_nodes import name_nodes
+from bridge.normalize.remove_no_ops import remove_no_ops
+from bridge.normalize.settle_shapes import settle_shapes
+
+Pass = Callable[[gs.Graph], bool]
+
+
+def passes(*, merge_bn: bool) -> list[Pass]:
+    """The passes in the order in which they run.
+
+    Shapes come first: all the others rely on them. Idle nodes go before the folds that look at neighbours; pads before
+    batch norms, so that Pad, Conv and BatchNormalization in a row become one; names last, since they come from what
+    is left.
+    """
+    folds: list[Pass] = [fold_batch_norm, fold_affine] if merge_bn else []
+    return [settle_shapes, remove_no_ops, fold_padding, *folds, name_nodes]
+
+
+def normalize(graph: gs.Graph, *, merge_bn: bool = True) -> None:
+    """Bring `graph` to normal form where it stands."""
+    graph.cleanup(remove_unused_graph_inputs=False).toposort()
+    for step in passes(merge_bn=merge_bn):
+        if step(graph):
+            graph.cleanup(remove_unused_graph_inputs=False)
+
+
+__all__ = ["normalize", "passes"]

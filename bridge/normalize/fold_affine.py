@@ -1,0 +1,102 @@
+"""Mul, Div, Add and Sub by a constant per channel after Conv, ConvTranspose or Gemm go into its weights.
+
+s·(W·x + b) + t = (s·W)·x + (s·b + t).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from bridge.normalize.surgery import Array, is_only_reader, own_values, producer, take_over_output
+
+_CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0}
+
+
+def fold_affine(graph: gs.Graph) -> bool:
+    """Fold every such node, chains of them too, since nodes come in order."""
+    return bool(sum(_fold(node, graph) for node in graph.nodes if node.op in ("Mul", "Div", "Add", "Sub")))
+
+
+def _fold(node: gs.Node, graph: gs.Graph) -> bool:
+    if len(node.inputs) != 2 or node.attrs.get("broadcast"):
+        return False
+    first, second = node.inputs
+    constant_first = isinstance(first, gs.Constant)
+    if constant_first == isinstance(second, gs.Constant) or (constant_first and node.op == "Div"):
+        return False
+    computed, constant = (second, first) if constant_first else (first, second)
+    maker = producer(computed)
+    if maker is None or not is_only_reader(node, computed, graph) or computed.shape is None:
+        return False
+    values = _per_channel(constant.values, len(computed.shape))
+    if values is None:
+        return False
+    one, zero = np.array(1.0), np.array(0.0)
+    factor, shift = {
+        "Mul": (values, zero),
+        "Div": (1 / values if np.all(values) else None, zero),
+        "Add": (one, values),
+        "Sub": (-one, values) if constant_first else (one, -values),
+    }[node.op]
+    if factor is None or not absorb_affine(maker, factor, shift):
+        return False
+    take_over_output(maker, node)
+    return True
+
+
+def _per_channel(values: Array, rank: int) -> Array | None:
+    """The constant as one number or a vector over axis 1 of a tensor of `rank` axes; None where it is neither."""
+    if values.size == 1:
+        return values.astype(np.float64).reshape(())
+    aligned = (1,) * (rank - values.ndim) + values.shape
+    if len(aligned) != rank or any(length != 1 for axis, length in enumerate(aligned) if axis != 1):
+        return None
+    return values.astype(np.float64).reshape(-1)
+
+
+def absorb_affine(maker: gs.Node, factor: Array, shift: Array) -> bool:
+    """Let Conv, ConvTranspose or Gemm compute factor·y + shift instead of y, per channel; False where it cannot.
+
+    `factor` and `shift` are numbers or vectors (C,), float64.
+    """
+    axis = _CHANNEL_AXIS.get(maker.op)
+    if axis is None or len(maker.inputs) < 2 or not all(isinstance(tensor, gs.Constant) for tensor in maker.inputs[1:]):
+        return False
+    if maker.op == "ConvTranspose" and maker.attrs.get("group", 1) != 1:
+        return False
+    if maker.op == "Gemm" and not (maker.attrs.get("transB", 0) and _plain(maker)):
+        return False
+    weight = own_values(maker.inputs[1])
+    channels = weight.shape[axis]
+    if any(np.size(part) not in (1, channels) for part in (factor, shift)):
+        return False
+    factors = np.broadcast_to(factor, (channels,))
+    if np.any(factors != 1):
+        aligned = [1] * weight.ndim
+        aligned[axis] = channels
+        np.multiply(weight, factors.astype(np.float32).reshape(aligned), out=weight)
+    bias: Any = maker.inputs[2].values.reshape(-1).astype(np.float64) if len(maker.inputs) > 2 else 0.0
+    total = np.broadcast_to(bias * factors + shift, (channels,)).astype(np.float32)
+    _replace_constant(maker, 1, weight)
+    if len(maker.inputs) > 2:
+        _replace_constant(maker, 2, total)
+    else:
+        maker.inputs.append(gs.Constant(f"{maker.inputs[1].name}_bias", total))
+    return True
+
+
+def _plain(gemm: gs.Node) -> bool:
+    scales = (gemm.attrs.get("alpha", 1.0), gemm.attrs.get("beta", 1.0))
+    return scales == (1.0, 1.0) and not gemm.attrs.get("transA", 0)
+
+
+def _replace_constant(node: gs.Node, index: int, values: Array) -> None:
+    """Put `values` in place of a constant; one that other nodes read too gets a copy of another name."""
+    old = node.inputs[index]
+    if len(old.outputs) == 1:
+        old.values = values
+    else:
+        node.inputs[index] = gs.Constant(f"{node.outputs[0].name}/{old.name}", values)

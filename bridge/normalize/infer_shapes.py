@@ -1,0 +1,77 @@
+"""Static shapes for every tensor, by onnx's own shape inference.
+
+The weights stay out of what is serialised for it: each large constant is given as an input of its shape.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx_graphsurgeon as gs
+from onnx import helper, numpy_helper, shape_inference
+
+from onnx2caffe.errors import ConversionError
+
+# Shapes, axes, pads and scales are constants of a few numbers; weights need not be looked at.
+LARGEST_VALUE_READ = 1024
+
+
+def infer_shapes(graph: gs.Graph) -> bool:
+    """Fill in the shapes that are missing."""
+    if all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
+        return False
+    model = light_model(graph)
+    try:
+        inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    except shape_inference.InferenceError as error:
+        raise ConversionError(f"The shapes of the graph do not fit together: {_first_line(error)}") from None
+    tensors = graph.tensors()
+    for info in inferred.graph.value_info:
+        tensor = tensors.get(info.name)
+        if tensor is None or not info.type.HasField("tensor_type"):
+            continue
+        kind = info.type.tensor_type
+        if kind.HasField("shape") and not _known(tensor):
+            tensor.shape = [d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in kind.shape.dim]
+        if tensor.dtype is None and kind.elem_type:
+            tensor.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    for output, info in zip(graph.outputs, inferred.graph.output, strict=True):
+        dims = info.type.tensor_type.shape.dim
+        if not _known(output):
+            output.shape = [d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in dims]
+    return False
+
+
+def _known(tensor: gs.Tensor) -> bool:
+    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def light_model(graph: gs.Graph) -> onnx.ModelProto:
+    """The graph as a ModelProto without its weights: constants of many numbers become inputs."""
+    nodes = []
+    initializers: dict[str, onnx.TensorProto] = {}
+    inputs = {tensor.name: _value_info(tensor) for tensor in graph.inputs}
+    for node in graph.nodes:
+        nodes.append(gs.exporters.onnx_exporter.OnnxExporter.export_node(node))
+        for tensor in node.inputs:
+            if not isinstance(tensor, gs.Constant) or tensor.name in initializers or tensor.name in inputs:
+                continue
+            if int(np.prod(tensor.shape)) <= LARGEST_VALUE_READ:
+                initializers[tensor.name] = numpy_helper.from_array(np.asarray(tensor.values), tensor.name)
+            else:
+                inputs[tensor.name] = _value_info(tensor)
+    outputs = [_value_info(tensor) for tensor in graph.outputs]
+    proto = helper.make_graph(nodes, "shapes", list(inputs.values()), outputs, list(initializers.values()))
+    opsets = list(graph.import_domains) if graph.import_domains else [helper.make_opsetid("", graph.opset)]
+    functions = [gs.exporters.onnx_exporter.OnnxExporter.export_function(f) for f in graph.functions]
+    return helper.make_model(proto, opset_imports=opsets, functions=functions)
+
+
+def _value_info(tensor: gs.Tensor) -> onnx.ValueInfoProto:
+    dtype = tensor.dtype if tensor.dtype is not None else np.float32
+    kind = dtype if isinstance(dtype, int) else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return helper.make_tensor_value_info(tensor.name, kind, tensor.shape)

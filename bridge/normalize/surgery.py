@@ -1,0 +1,64 @@
+"""The few moves that passes share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def only_reader(tensor: gs.Tensor, graph: gs.Graph) -> gs.Node | None:
+    """The one node that reads `tensor`; None where there are more, none, or it is an output of the graph."""
+    if len(tensor.outputs) != 1 or any(tensor is output for output in graph.outputs):
+        return None
+    return tensor.outputs[0]
+
+
+def is_only_reader(node: gs.Node, tensor: gs.Tensor, graph: gs.Graph) -> bool:
+    """Whether nothing but `node` sees `tensor`, so that its values may change."""
+    return only_reader(tensor, graph) is node
+
+
+def producer(tensor: gs.Tensor) -> gs.Node | None:
+    """The node that makes `tensor`; None for inputs and constants."""
+    return tensor.inputs[0] if tensor.inputs else None
+
+
+def bypass(node: gs.Node, graph: gs.Graph) -> bool:
+    """Take `node` out: its readers read its first input. False where that would rename an output of the graph."""
+    source, result = node.inputs[0], node.outputs[0]
+    if any(result is output for output in graph.outputs):
+        maker = producer(source)
+        if maker is None or len(source.outputs) != 1 or any(source is output for output in graph.outputs):
+            return False
+        # The maker takes over the output's name, which the user knows.
+        node.outputs.clear()
+        node.inputs.clear()
+        maker.outputs[maker.outputs.index(source)] = result
+        return True
+    for reader in list(result.outputs):
+        for position, tensor in enumerate(reader.inputs):
+            if tensor is result:
+                reader.inputs[position] = source
+    node.outputs.clear()
+    node.inputs.clear()
+    return True
+
+
+def take_over_output(maker: gs.Node, node: gs.Node) -> None:
+    """Let `maker` make what `node`, its only reader, made; `node` is left without tensors."""
+    result = node.outputs[0]
+    node.outputs.clear()
+    node.inputs.clear()
+    maker.outputs[0] = result
+
+
+def own_values(constant: gs.Constant) -> Array:
+    """The constant's array, for writing in place: its own where nothing else reads it, else a copy."""
+    values: Array = constant.values
+    if len(constant.outputs) == 1 and values.flags.writeable and values.dtype == np.float32:
+        return values
+    return values.astype(np.float32)

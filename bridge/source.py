@@ -1,0 +1,152 @@
+"""What a user may hand in, and which door it goes through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_graphsurgeon as gs
+
+import ssd_heads
+from bridge.onnx_source import graph_of_model, load_model
+from bridge.progress import step
+from onnx2caffe.errors import SourceError
+from onnx2caffe.write import check_size
+
+Shape = Sequence[int]
+InputShape = Shape | Mapping[str, Shape]
+# A Gluon HybridBlock cannot be named here, since MXNet need not be installed.
+Source = Any
+
+HEAD_CHOICES = ("detection", "raw")
+
+# Known by identity: whether it was left out matters for sources that know their own size.
+DEFAULT_INPUT_SHAPE: tuple[int, ...] = (1, 3, 224, 224)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A source as an ONNX graph with weights by reference, its title, and arrays that go beside the model."""
+
+    graph: gs.Graph
+    title: str
+    arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+
+def load_graph(
+    source: Source,
+    input_shape: InputShape,
+    *,
+    outputs: Sequence[str] | None = None,
+    heads: str = "detection",
+    priors: str = "box",
+    allow_non_finite: bool = False,
+) -> Loaded:
+    """The source as a graph; for the arguments see `to_caffe`.
+
+    Raises:
+        SourceError: the source is of an unknown kind, cannot be read, or does not take the shape.
+    """
+    if heads not in HEAD_CHOICES:
+        raise SourceError(f"heads is {heads!r}; it can be {' or '.join(map(repr, HEAD_CHOICES))}.")
+    given = None if input_shape is DEFAULT_INPUT_SHAPE else checked_shape(input_shape)
+    if isinstance(source, onnx.ModelProto):
+        name = source.graph.name or "ONNX model"
+        return Loaded(graph_of_model(source, given, allow_non_finite=allow_non_finite), name)
+    if isinstance(source, (str, PathLike)):
+        path = Path(fspath(source)).expanduser()
+        return Loaded(graph_of_model(load_model(path), given, allow_non_finite=allow_non_finite), path.name)
+    if ssd_heads.is_ssd(source):
+        return _load_ssd(source, given, heads, priors, allow_non_finite)
+    return _exported(trace(source, given), outputs, allow_non_finite)
+
+
+def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool) -> Loaded:
+    from bridge import export
+
+    step("Exporting to ONNX")
+    if outputs:
+        # What the user cuts away may have no ONNX form. Names that only the graph has are left to `cut_at`.
+        with suppress(SourceError):
+            traced = export.cut_net(traced, outputs)
+    check_size((name, 4 * math.prod(array.shape)) for name, array in traced.params.items())
+    return Loaded(export.export_graph(traced, allow_non_finite=allow_non_finite), traced.name)
+
+
+def _load_ssd(
+    net: Any,
+    given: tuple[int, ...] | dict[str, tuple[int, ...]] | None,
+    heads: str,
+    priors: str,
+    allow_non_finite: bool,
+) -> Loaded:
+    """An SSD's raw predictions, and its heads grafted onto them."""
+    if isinstance(given, dict):
+        if len(given) != 1:
+            raise SourceError(f"{net.name} has one input; shapes are given for {', '.join(given)}.")
+        given = next(iter(given.values()))
+    shape = ssd_heads.built_for(net) if given is None else given
+    loaded = _exported(trace(ssd_heads.raw_heads(net), shape), None, allow_non_finite)
+    description = ssd_heads.describe(net, shape)
+    ssd_heads.check_predictors(loaded.graph, description)
+    if heads == "detection":
+        ssd_heads.graft(loaded.graph, description, priors=priors)
+        return loaded
+    for output, name in zip(loaded.graph.outputs, ("class_predictions", "box_predictions"), strict=True):
+        output.name = name
+    values = ssd_heads.constant_priors(description.heads, description.image_size, description.variances)
+    return replace(loaded, arrays={"priors": values})
+
+
+def trace(source: Source, input_shape: InputShape | None) -> Any:
+    """A Gluon net, or a pair of checkpoint files, as a `bridge.export.TracedNet`."""
+    from bridge import export
+
+    step("Tracing the net")
+    shape: Any = DEFAULT_INPUT_SHAPE if input_shape is None else input_shape
+    if is_checkpoint(source):
+        symbol_file, params_file = (Path(fspath(part)).expanduser() for part in source)
+        return export.load_checkpoint(symbol_file, params_file, shape)
+    if is_gluon_block(source):
+        return export.trace_block(source, shape)
+    raise SourceError(
+        f"A source must be a Gluon HybridBlock, a pair (symbol file, params file), the path of an .onnx file or an "
+        f"onnx.ModelProto, not {type(source).__name__}."
+    )
+
+
+def is_checkpoint(source: Source) -> bool:
+    """Whether `source` is a pair of paths."""
+    return (
+        isinstance(source, (tuple, list)) and len(source) == 2 and all(isinstance(p, (str, PathLike)) for p in source)
+    )
+
+
+def is_gluon_block(source: Source) -> bool:
+    """Whether `source` is a Gluon block, found out without importing MXNet."""
+    return any(f"{base.__module__}.{base.__name__}" == "mxnet.gluon.block.Block" for base in type(source).__mro__)
+
+
+def checked_shape(input_shape: InputShape) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+    """The shape, or the shape of each input, as tuples of positive whole numbers."""
+    if isinstance(input_shape, Mapping):
+        return {name: _positive(shape) for name, shape in input_shape.items()}
+    return _positive(input_shape)
+
+
+def _positive(shape: Any) -> tuple[int, ...]:
+    try:
+        lengths = tuple(int(length) for length in shape)
+        if lengths and all(length > 0 and length == given for length, given in zip(lengths, shape, strict=True)):
+            return lengths
+    except (TypeError, ValueError):
+        pass
+    raise SourceError(f"An input shape is a row of positive whole numbers such as (1, 3, 224, 224), not {shape!r}.")

@@ -1,0 +1,89 @@
+"""Nets of GluonCV's model zoo by name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from bridge.random_weights import initialise
+from onnx2caffe.errors import SourceError
+from ssd_heads import built_for, is_ssd
+
+# Everything in the zoo that is not a float classifier of pictures: other tasks, their datasets, int8 and video.
+_NOT_CLASSIFIERS = re.compile(
+    r"int8|rcnn|coco|voc|citys|ade$|mhp|kitti|_custom$|hrnet_.*_s$"
+    r"|kinetics|sthsth|ucf101|hmdb51"
+    r"|^(ssd|yolo3|center_net|simple_pose|mobile_pose|alpha_pose|siamrpn|monodepth2)"
+    r"|^(i3d|slowfast|c3d|p3d|r2plus1d)"
+)
+
+# The picture size that a family was trained on, where it is not 224.
+_SIZES = (
+    (re.compile(r"^cifar_"), 32),
+    (re.compile(r"^(inceptionv3|xception)"), 299),
+    (re.compile(r"^nasnet_(5|6|7)"), 331),
+)
+
+
+def zoo_names() -> list[str]:
+    """All names in the zoo, sorted."""
+    return sorted(_gluoncv().model_zoo.get_model_list())
+
+
+def classifier_names() -> list[str]:
+    """The float classifiers of pictures, sorted."""
+    return [name for name in zoo_names() if not _NOT_CLASSIFIERS.search(name)]
+
+
+def is_zoo_name(text: str) -> bool:
+    """Whether `text` names a net of the zoo, in any case of letters."""
+    return text.lower() in zoo_names()
+
+
+def zoo_input_shape(name: str) -> tuple[int, int, int, int]:
+    """(1, 3, H, W) that the net was trained on."""
+    size = next((size for pattern, size in _SIZES if pattern.search(name.lower())), 224)
+    return (1, 3, size, size)
+
+
+def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
+    """A net of the zoo as a HybridBlock: with its pretrained weights, or with random ones.
+
+    Args:
+        name: as in `gluoncv.model_zoo.get_model`.
+        random: initialise it at random, as `bridge.random_weights` does, instead of downloading weights.
+        options: for the zoo's constructor, such as `classes`.
+
+    Raises:
+        SourceError: there is no such net, its weights cannot be had, or GluonCV cannot build it.
+    """
+    name = name.lower()
+    if name not in zoo_names():
+        near = ", ".join(difflib.get_close_matches(name, zoo_names(), n=3)) or "none"
+        raise SourceError(f"GluonCV's zoo has no net {name!r}. Near names: {near}.")
+    if "int8" in name:
+        raise SourceError(f"{name} is quantised to int8; convert the float net {name.replace('_int8', '')} instead.")
+    if "rcnn" in name:
+        raise SourceError(f"{name} is an R-CNN: its region proposals have no counterpart in stock Caffe.")
+    if _NOT_CLASSIFIERS.search(name):
+        # The constructors of other tasks would download the weights of the classifier they grow on.
+        options.setdefault("pretrained_base", False)
+    try:
+        net = _gluoncv().model_zoo.get_model(name, pretrained=not random, **options)
+    except Exception as error:  # the zoo raises whatever its constructor or the download raised
+        hint = "" if random else " Give a .params file instead, or ask for random weights (--random)."
+        raise SourceError(f"GluonCV cannot give {name}: {_sentence(error)}.{hint}") from error
+    if random:
+        initialise(net, built_for(net) if is_ssd(net) else zoo_input_shape(name))
+    return net
+
+
+def _gluoncv() -> Any:
+    from bridge.export import load_gluoncv
+
+    return load_gluoncv()
+
+
+def _sentence(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

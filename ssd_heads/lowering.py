@@ -1,0 +1,78 @@
+"""PriorBox and DetectionOutput nodes as Caffe layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from onnx2caffe import layers
+from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.registry import lowering
+from ssd_heads.functions import DOMAIN
+
+
+def _require_layer(net: NetBuilder, kind: str) -> None:
+    if not net.profile.has(kind):
+        raise UnsupportedNodeError(
+            f"the target {net.profile.name!r} has no {kind} layer", "choose the target 'ssd', or heads='raw'"
+        )
+
+
+@lowering("PriorBox", domain=DOMAIN)
+def prior_box(node: Node, net: NetBuilder) -> Blob:
+    """PriorBox, with every field written: readers' defaults differ."""
+    _require_layer(net, "PriorBox")
+    feature, image = node.blob(0), node.blob(1)
+    if node.attr("flip", 0) or node.attr("clip", 0):
+        raise UnsupportedNodeError("flip and clip are not what the intermediate's PriorBox computes")
+    least, most = node.attr("min_size", 0.0), node.attr("max_size", 0.0)
+    if least != int(least) or most != int(most) or least < 1:
+        raise UnsupportedNodeError(f"sizes {least} and {most}: Caffe truncates all but whole numbers")
+    ratios = node.attr("aspect_ratio", [1.0])[1:]
+    fields: dict[str, Any] = {
+        "min_size": [least],
+        "aspect_ratio": ratios,
+        "flip": False,
+        "clip": False,
+        "variance": node.attr("variance", [0.1, 0.1, 0.2, 0.2]),
+        "offset": node.attr("offset", 0.5),
+    }
+    if most:
+        fields["max_size"] = [most]
+    step_h, step_w = node.attr("step_h", 0.0), node.attr("step_w", 0.0)
+    fields |= {"step": step_h} if step_h == step_w else {"step_h": step_h, "step_w": step_w}
+    boxes = feature.shape[2] * feature.shape[3] * (1 + bool(most) + len(ratios))
+    return net.one("PriorBox", [feature, image], (1, 2, boxes * 4), prior_box_param=fields)
+
+
+@lowering("DetectionOutput", domain=DOMAIN)
+def detection_output(node: Node, net: NetBuilder) -> Blob:
+    """DetectionOutput, with every field written."""
+    _require_layer(net, "DetectionOutput")
+    loc, conf = node.blob(0), node.blob(1)
+    priors = _constant_priors(net, loc, node.constant(2)) if node.is_constant(2) else node.blob(2)
+    keep = node.attr("keep_top_k", -1)
+    fields: dict[str, Any] = {
+        "num_classes": node.attr("num_classes", 0),
+        "share_location": bool(node.attr("share_location", 1)),
+        "background_label_id": node.attr("background_label_id", 0),
+        "nms_param": {"nms_threshold": node.attr("nms_threshold", 0.3), "top_k": node.attr("top_k", -1)},
+        "code_type": node.attr("code_type", "CENTER_SIZE"),
+        "keep_top_k": keep,
+        "confidence_threshold": node.attr("confidence_threshold", 0.01),
+    }
+    top = (1, 1, max(1, keep), 7)
+    return net.one("DetectionOutput", [loc, conf, priors], top, detection_output_param=fields)
+
+
+def _constant_priors(net: NetBuilder, like: Blob, priors: layers.Array) -> Blob:
+    """Constant priors on every reader: an InnerProduct with weights 0 and the priors as its bias.
+
+    Readers have no layer for a constant in common. Each image of a batch gets the same row; they read the first.
+    """
+    values = priors.reshape(-1).astype(np.float32)
+    one = layers.inner_product(net, like, np.zeros((1, like.shape[1]), np.float32), None, part="nothing")
+    flat = layers.inner_product(net, one, np.zeros((values.size, 1), np.float32), values, part="priors")
+    return layers.reshape(net, flat, (like.shape[0], 2, values.size // 2), part="prior_rows")

@@ -1,0 +1,224 @@
+"""Does a Caffe model compute what its ONNX source computes? Asked of every reader that is installed.
+
+`model` writes a small ONNX model as text; `check` converts it, runs it in onnxruntime and on the readers, and compares.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+import bridge
+from bridge.preprocessing import apply_preprocessing
+from bridge.verification.errors import ReaderError
+from bridge.verification.prototxt import outline, read_net
+from bridge.verification.readers import SSD_LAYERS, OpenCVReader, Session, installed_readers
+from bridge.verification.readers.process import WorkerProcess
+from bridge.verification.readers.reader import WorkerReader
+from bridge.verification.reference_onnx import run_onnx
+from onnx2caffe.model import CaffeModel
+from onnx2caffe.targets import PROFILES
+
+SINGLE_OPERATOR = 1e-5
+WHOLE_NET = 1e-4
+
+
+def model(text: str, *, opset: int = 13, seed: int = 0, **constants: Any) -> onnx.ModelProto:
+    """An ONNX model from onnx's text form, without its header: ``(float[1,3] x) => (float[] y) <...> { y = Relu(x) }``.
+
+    A tensor declared in ``<...>`` that no node makes becomes a weight: `constants` give its values; otherwise it is
+    random, positive where its name begins with ``var``.
+    """
+    made = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": {opset}]> net {text.replace("<>", "")}')
+    rng = np.random.default_rng(seed)
+    computed = {name for node in made.graph.node for name in node.output}
+    for info in list(made.graph.value_info):
+        if info.name in computed:
+            continue
+        shape = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+        low, high = (0.5, 2.0) if info.name.startswith("var") else (-1.0, 1.0)
+        values = np.asarray(constants.pop(info.name, rng.uniform(low, high, shape)))
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
+        made.graph.initializer.append(onnx.numpy_helper.from_array(values.astype(dtype).reshape(shape), info.name))
+        made.graph.value_info.remove(info)
+    assert not constants, f"the text declares no {', '.join(constants)}"
+    # The text leaves the shapes of outputs open (float[] y); a valid model has them.
+    inferred = onnx.shape_inference.infer_shapes(made, check_type=True, strict_mode=True, data_prop=True)
+    for output, info in zip(made.graph.output, inferred.graph.output, strict=True):
+        output.CopyFrom(info)
+    return made
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model as text and how to check it; tests keep theirs in a table called CASES."""
+
+    text: str
+    opset: int = 13
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    span: tuple[float, float] = (-3.0, 3.0)
+    tolerance: float = SINGLE_OPERATOR
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def model(self) -> onnx.ModelProto:
+        """The ONNX model."""
+        return model(self.text, opset=self.opset, **self.constants)
+
+    def check(self) -> CaffeModel:
+        """See `check` below."""
+        return check(self.model(), span=self.span, tolerance=self.tolerance, **self.options)
+
+
+def table(cases: Mapping[str, Case]) -> Any:
+    """The decorator that runs a test for every case of a table."""
+    return pytest.mark.parametrize("case", cases.values(), ids=list(cases))
+
+
+def random_inputs(
+    shapes: Mapping[str, tuple[int, ...]], seed: int = 0, span: tuple[float, float] = (-3.0, 3.0)
+) -> dict[str, np.ndarray]:
+    """Uniform float32 values between the bounds of `span`, for every input."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.uniform(*span, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def check(
+    source: onnx.ModelProto,
+    *,
+    tolerance: float = SINGLE_OPERATOR,
+    inputs: Mapping[str, Any] | None = None,
+    span: tuple[float, float] = (-3.0, 3.0),
+    seed: int = 0,
+    **options: Any,
+) -> CaffeModel:
+    """Convert `source` with `options` (of `bridge.to_caffe`), run both, and compare every output on every reader.
+
+    The reference is onnxruntime on the source as it is, fed what `options` say of mean, std and channel order.
+
+    Raises:
+        AssertionError: a value is further off than `tolerance` times the largest of its output, or a shape differs.
+
+    """
+    given = onnx.ModelProto()
+    given.CopyFrom(source)
+    converted = bridge.to_caffe(given, **options)
+    fed = random_inputs(converted.inputs, seed, span) if inputs is None else _as_float32(inputs)
+    raw = {name: apply_preprocessing(value, converted.preprocessing) for name, value in fed.items()}
+    declared = [info.name for info in source.graph.input]
+    # The cut may have left inputs unused; onnxruntime wants all that are declared.
+    missing = {info.name: _zeros(info) for info in source.graph.input if info.name not in raw}
+    reference = run_onnx(source, {name: {**raw, **missing}[name] for name in declared}, list(converted.outputs))
+    agrees(converted, fed, reference, tolerance)
+    return converted
+
+
+def agrees(
+    converted: CaffeModel,
+    fed: Mapping[str, np.ndarray],
+    reference: Mapping[str, np.ndarray],
+    tolerance: float = SINGLE_OPERATOR,
+) -> None:
+    """Assert that every reader computes `reference` (output of the source -> values) from `fed`."""
+    for reader, found in run(converted, fed).items():
+        for output, expected in reference.items():
+            got = found[converted.outputs[output]]
+            where = f"{reader}, output {output!r}"
+            assert np.isfinite(expected).all(), f"{where}: the reference is not finite; choose other inputs"
+            wanted = expected.shape or (1,)
+            # OpenCV has no blobs of one axis: it gives them a second one of length 1.
+            same = got.shape == wanted or (reader == "OpenCV" and len(wanted) == 1 and got.shape == (*wanted, 1))
+            assert same, f"{where}: shape {got.shape} instead of {wanted}"
+            error = float(np.abs(got.reshape(expected.shape).astype(np.float64) - expected).max())
+            largest = float(np.abs(expected).max())
+            assert error <= tolerance * largest, f"{where}: {error / largest:.1e} off\n{converted.prototxt()}"
+
+
+def run(converted: CaffeModel, fed: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """Reader -> output blob -> values, on every reader that has the layers."""
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        prototxt, caffemodel = converted.save(Path(folder) / "net")
+        needed = {layer.type for layer in read_net(prototxt).layer}
+        for worker in workers():
+            lacking = needed - worker.layer_types()
+            if lacking:
+                assert not lacking & worker.promised(), f"{worker.name} should have {lacking}"
+                warnings.warn(f"{worker.name} has no {', '.join(sorted(lacking))}: not run", stacklevel=2)
+                continue
+            results[worker.name] = worker.run(prototxt, caffemodel, fed, list(converted.outputs.values()))
+    assert results, f"no reader has the layers {', '.join(sorted(needed))}"
+    return results
+
+
+class LastingWorker:
+    """One process of a reader, which is given net after net: starting Caffe anew for each takes most of a second."""
+
+    def __init__(self, reader: WorkerReader) -> None:
+        self.name = reader.name
+        self._reader = reader
+        self._process: WorkerProcess | None = None
+
+    def layer_types(self) -> frozenset[str]:
+        """The layer types it has."""
+        return self._reader.layer_types() or PROFILES["opencv"].layers
+
+    def promised(self) -> frozenset[str]:
+        """The layer types that the target profile of this kind of reader lists."""
+        if isinstance(self._reader, OpenCVReader):
+            return PROFILES["opencv"].layers
+        return PROFILES["ssd" if self.layer_types() >= SSD_LAYERS else "bvlc"].layers
+
+    def run(
+        self, prototxt: Path, caffemodel: Path, fed: Mapping[str, np.ndarray], fetch: list[str]
+    ) -> dict[str, np.ndarray]:
+        """Load the files and run them."""
+        if self._process is None:
+            self._process = self._reader._start()
+        try:
+            self._process.ask({"do": "load", "prototxt": str(prototxt), "caffemodel": str(caffemodel)})
+            net = outline(read_net(prototxt))
+            assert set(net.outputs) == set(fetch), f"the net ends in {net.outputs}, the outputs are {fetch}"
+            return Session(self.name, self._process, net).run(fed, fetch)
+        except ReaderError as error:
+            self.close()
+            raise AssertionError(f"{self.name}: {error}\n{prototxt.read_text()}") from None
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+
+
+@lru_cache(maxsize=1)
+def workers() -> tuple[LastingWorker, ...]:
+    """One per installed reader."""
+    return tuple(LastingWorker(reader) for reader in installed_readers())
+
+
+def close_workers() -> None:
+    """End all reader processes."""
+    if workers.cache_info().currsize:
+        for worker in workers():
+            worker.close()
+
+
+def layer_types(converted: CaffeModel) -> list[str]:
+    """The types of its layers, in order."""
+    return [layer.message.type for layer in converted.layers]
+
+
+def _as_float32(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: np.ascontiguousarray(value, np.float32) for name, value in inputs.items()}
+
+
+def _zeros(info: onnx.ValueInfoProto) -> np.ndarray:
+    return np.zeros([dim.dim_value for dim in info.type.tensor_type.shape.dim], np.float32)

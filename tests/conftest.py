@@ -1,0 +1,33 @@
+from collections.abc import Iterator
+
+import pytest
+from agreement import close_workers
+
+from bridge.verification.readers import InstalledReaders, installed_readers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full-zoo", action="store_true", help="convert and measure every net of the zoo (an hour)")
+    parser.addoption("--benchmarks", action="store_true", help="measure speed and memory (minutes)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_readers() -> Iterator[None]:
+    """Reader processes that tests share live until the last test."""
+    yield
+    close_workers()
+
+
+@pytest.fixture(scope="session")
+def readers() -> InstalledReaders:
+    """The Caffe readers found here."""
+    return installed_readers()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud which readers the tests ran on, and which were skipped and why."""
+    found = installed_readers()
+    names = [f"{reader.name} {reader.version}".strip() for reader in found]
+    terminalreporter.write_line(f"Readers that ran: {', '.join(names) or 'none'}")
+    for name, reason in found.missing.items():
+        terminalreporter.write_line(f"Reader SKIPPED: {name}: {reason}")

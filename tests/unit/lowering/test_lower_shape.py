@@ -1,0 +1,147 @@
+import pytest
+from agreement import Case, layer_types, model, table
+
+import bridge
+from bridge import UnsupportedModelError
+
+X = "float[2,4,5,6] x"
+
+
+def _one(node: str, shape: str = "2,4,5,6", opset: int = 13, **constants: list[int]) -> Case:
+    declared = ", ".join(f"int64[{len(v)}] {k} = {{{', '.join(map(str, v))}}}" for k, v in constants.items())
+    return Case(f"(float[{shape}] x) => (float[] y) {f'<{declared}>' if declared else ''} {{ y = {node} }}", opset)
+
+
+def _reshape(*shape: int) -> Case:
+    return _one("Reshape(x, s)", s=list(shape))
+
+
+def _slice(starts: list[int], ends: list[int], axes: list[int], steps: list[int] | None = None) -> Case:
+    return _one("Slice(x, a, b, c, d)", a=starts, b=ends, c=axes, d=steps or [1] * len(starts))
+
+
+def _pad(pads: str, value: str = "") -> Case:
+    declared = f"int64[8] p={{{pads}}}" + (f", float v={{{value}}}" if value else "")
+    return Case(f"({X}) => (float[] y) <{declared}> {{ y = Pad(x, p{', v' if value else ''}) }}")
+
+
+SHUFFLE = Case(
+    """(float[2,6,3,4] x) => (float[] y) <int64[5] s5={0,2,3,3,4}, int64[4] s4={0,-1,3,4}> {
+        a = Reshape(x, s5)
+        b = Transpose<perm=[0,2,1,3,4]>(a)
+        y = Reshape(b, s4)
+    }"""
+)
+CASES = {
+    "reshape, rest": _reshape(0, -1),
+    "reshape, batch merged": _reshape(-1, 6),
+    "reshape, batch split": _reshape(1, 2, 4, 5, 6),
+    "reshape, batch changed": _reshape(4, 2, 5, 6),
+    "reshape, 5-D": _reshape(2, 2, 2, 5, 6),
+    "reshape, 1-D": _reshape(-1),
+    "channel shuffle": SHUFFLE,
+    "flatten": _one("Flatten(x)"),
+    "flatten, axis 2": _one("Flatten<axis=2>(x)"),
+    "flatten, axis 0": _one("Flatten<axis=0>(x)"),
+    "flatten, 2-D": _one("Flatten(x)", "2,4"),
+    "squeeze": _one("Squeeze(x, a)", "2,4,1,1", a=[2, 3]),
+    "squeeze, negative": _one("Squeeze(x, a)", "2,4,1,3", a=[-2]),
+    "squeeze 11": _one("Squeeze<axes=[2]>(x)", "2,4,1,3", 11),
+    "unsqueeze": _one("Unsqueeze(x, a)", "2,4", a=[2, 3]),
+    "transpose": _one("Transpose<perm=[0,2,3,1]>(x)"),
+    "transpose, all axes": _one("Transpose(x)"),
+    "transpose, batch": _one("Transpose<perm=[1,0,2,3]>(x)"),
+    "transpose, batch of one": _one("Transpose<perm=[1,2,0,3]>(x)", "1,4,5,6"),
+    "transpose, 2-D": _one("Transpose(x)", "2,4"),
+    "transpose, 3-D": _one("Transpose<perm=[0,2,1]>(x)", "2,4,5"),
+    "transpose of short axes": _one("Transpose<perm=[0,2,1,3]>(x)", "1,4,1,6"),
+    "transpose to the end": _one("Transpose<perm=[0,3,1,2]>(x)", "2,1,1,6"),
+    **{
+        f"concat, axis {axis}": Case(f"({X}, {X[:-1]}z) => (float[] y) {{ y = Concat<axis={axis}>(x, z, x) }}")
+        for axis in (0, 1, 2, 3, -1)
+    },
+    "concat, lengths": Case("(float[2,4,5] x, float[2,1,5] z) => (float[] y) { y = Concat<axis=1>(x, z) }"),
+    "split": Case(f"({X}) => (float[] a, float[] b) {{ a, b = Split<axis=1>(x) }}"),
+    "split 13, lengths": Case(
+        f"({X}) => (float[] a, float[] b, float[] c) <int64[3] s={{1,3,2}}> {{ a, b, c = Split<axis=3>(x, s) }}"
+    ),
+    "split 11, lengths": Case(f"({X}) => (float[] a, float[] b) {{ a, b = Split<axis=-1, split=[1,5]>(x) }}", 11),
+    "split 18": Case(f"({X}) => (float[] a, float[] b) {{ a, b = Split<axis=1, num_outputs=2>(x) }}", 18),
+    "split batch": Case(f"({X}) => (float[] a, float[] b) {{ a, b = Split(x) }}"),
+    "split, one unread": Case(f"({X}) => (float[] y) {{ a, b = Split<axis=1>(x)\n y = Relu(b) }}"),
+    "slice, middle": _slice([1], [3], [1]),
+    "slice, from the end": _slice([-3], [-1], [3]),
+    "slice, two axes": _slice([1, 2], [4, 100], [2, 3]),
+    "slice, head": _slice([0], [2], [1]),
+    "slice, tail": _slice([2], [2**40], [1]),
+    "slice, batch": _slice([1], [2], [0]),
+    "slice, all": _slice([0], [9], [2]),
+    "slice without axes": _one("Slice(x, a, b)", a=[0, 1], b=[2, 3]),
+    "slice 9": _one("Slice<starts=[1], ends=[3], axes=[2]>(x)", opset=9),
+    "slice 9 without axes": _one("Slice<starts=[0,1], ends=[2,3]>(x)", opset=9),
+    "pad rows and columns": _pad("0,0,1,2,0,0,3,0"),
+    "pad with a value": _pad("0,0,1,2,0,0,3,0", "1.5"),
+    "pad channels": _pad("0,1,0,0,0,2,0,0"),
+    "pad channels and rows with a value": _pad("0,1,1,0,0,2,0,1", "-2.0"),
+    "pad far": _pad("0,0,12,0,0,0,0,9"),
+    "pad by nothing": _pad("0,0,0,0,0,0,0,0", "3.0"),
+    "pad 10": _one("Pad<pads=[0,0,1,0,0,0,0,2], value=0.5>(x)", opset=10),
+    "pad 18, axes": _one("Pad(x, p, , a)", opset=18, p=[1, 1, 0, 2], a=[2, 3]),
+    "pad 18, axes in another order": _one("Pad(x, p, , a)", opset=18, p=[1, 1, 0, 2], a=[-1, -2]),
+    "identity": Case(f"({X}) => (float[] y) {{ a = Identity(x)\n y = Relu(a) }}"),
+    "dropout": Case(f"({X}) => (float[] y) {{ a = Dropout(x)\n y = Relu(a) }}"),
+    "cast": Case(f"({X}) => (float[] y) {{ a = Cast<to=11>(x)\n b = Cast<to=1>(a)\n y = Relu(b) }}"),
+}
+
+
+@table(CASES)
+def test_agrees(case: Case) -> None:
+    case.check()
+
+
+def test_channel_shuffle_in_three_layers() -> None:
+    assert layer_types(bridge.to_caffe(SHUFFLE.model())) == ["Reshape", "Permute", "Reshape"]
+
+
+def test_batch_axis_is_copied_so_that_it_can_change() -> None:
+    (layer,) = bridge.to_caffe(_reshape(2, 2, 2, 5, 6).model()).layers
+    assert list(layer.message.reshape_param.shape.dim) == [0, 2, 2, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (_slice([0], [5], [2], [2]), "its step along axis 2 is 2; Caffe slices with step 1"),
+        (_slice([-1], [-100], [2], [-1]), "its step along axis 2 is -1"),
+        (_slice([3], [3], [2]), "it cuts out nothing along axis 2"),
+        (_pad("0,0,-1,0,0,0,1,0"), r"negative pads \[0, 0, -1, 0, 0, 0, 1, 0\]"),
+        (_pad("1,0,0,0,0,0,0,0"), "only channels, rows and columns can be padded"),
+        (_one('Pad<mode="reflect">(x, p)', p=[0, 0, 1, 1, 0, 0, 1, 1]), "padding mode 'reflect'"),
+        (Case("(float[2,4] x) => (float[] y) <int64[4] p={0,1,0,1}> { y = Pad(x, p) }"), r"it pads \(2, 4\) by"),
+        (Case(f"({X}) => (float[] y) <float[2,1,5,6] c> {{ y = Concat<axis=1>(x, c) }}"), r"its input 1 \(c\) is a"),
+        (Case(f"({X}) => (float[] y) {{ a = Cast<to=7>(x)\n y = Cast<to=1>(a) }}"), "it casts to a type that is not a"),
+    ],
+)
+def test_refusals(case: Case, reason: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=reason):
+        bridge.to_caffe(case.model())
+
+
+def test_infinite_padding_is_refused() -> None:
+    source = model(
+        f"({X}) => (float[] y) <int64[8] p={{0,0,1,1,0,0,1,1}}, float v> {{ y = Pad(x, p, v) }}", v=-float("inf")
+    )
+    with pytest.raises(UnsupportedModelError, match="it pads with -inf"):
+        bridge.to_caffe(source, allow_non_finite=True)
+
+
+def test_transpose_is_refused_where_there_is_no_permute() -> None:
+    with pytest.raises(
+        UnsupportedModelError, match=r"the target 'bvlc' has no Permute layer. Remedy: choose the target 's"
+    ):
+        bridge.to_caffe(CASES["transpose"].model(), target="bvlc")
+
+
+def test_transpose_of_short_axes_needs_no_permute() -> None:
+    converted = bridge.to_caffe(CASES["transpose of short axes"].model(), target="bvlc")
+    assert layer_types(converted) == ["Reshape"]

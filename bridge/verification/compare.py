@@ -1,0 +1,102 @@
+"""The arithmetic of a comparison, and the table it fills."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.verification.errors import ReaderError
+from bridge.verification.report import Report, Row
+from bridge.verification.samples import FloatArray
+
+TOLERANCE = 1e-4
+"""Largest |difference| allowed, as a part of the largest |value| of the reference."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two arrays are apart.
+
+    Attributes:
+        absolute: the largest |difference|.
+        relative: that divided by the largest |value| of the reference; 0 when both are zero throughout.
+        problem: why they cannot be compared at all (then both numbers are infinite), else empty.
+    """
+
+    absolute: float
+    relative: float
+    problem: str = ""
+
+    def within(self, tolerance: float) -> bool:
+        """Return whether the arrays agree."""
+        return not self.problem and self.relative <= tolerance
+
+
+def difference(got: FloatArray, expected: FloatArray) -> Difference:
+    """Compare an array with its reference.
+
+    Axes of size 1 do not count: some readers drop them, some add them. NaN and infinity, on either side, are a problem.
+    """
+    got, expected = np.asarray(got), np.asarray(expected)
+    if tuple(n for n in got.shape if n != 1) != tuple(n for n in expected.shape if n != 1):
+        return _incomparable(f"shape {got.shape} instead of {expected.shape}")
+    for array, what in ((expected, "the reference"), (got, "the result")):
+        wrong = array.size - np.count_nonzero(np.isfinite(array))
+        if wrong:
+            return _incomparable(f"{wrong} of {array.size} values of {what} are NaN or infinite")
+    if not got.size:
+        return Difference(0.0, 0.0)
+    # In double precision, so that the difference of two large numbers of opposite sign cannot overflow.
+    absolute = float(np.abs(np.subtract(got.reshape(expected.shape), expected, dtype=np.float64)).max())
+    scale = float(np.abs(expected).max())
+    return Difference(absolute, 0.0 if absolute == 0 else absolute / scale if scale else float("inf"))
+
+
+def compare(
+    results: Mapping[str, Mapping[str, FloatArray] | ReaderError],
+    reference: Mapping[str, FloatArray],
+    *,
+    blobs: Mapping[str, str] | None = None,
+    skipped: Mapping[str, str] | None = None,
+    tolerance: float = TOLERANCE,
+) -> Report:
+    """Compare what each reader computed with the reference, output by output.
+
+    Args:
+        results: reader -> its blobs, or the error it ended with.
+        reference: output -> its values.
+        blobs: output -> the blob that holds it; None where they have the same names.
+        skipped: reader -> why it was not run.
+        tolerance: see ``TOLERANCE``.
+    """
+    rows = []
+    for reader, result in results.items():
+        if isinstance(result, ReaderError):
+            continue
+        for output, expected in reference.items():
+            blob = output if blobs is None else blobs[output]
+            found = result.get(blob)
+            apart = _incomparable("the reader did not return it") if found is None else difference(found, expected)
+            rows.append(
+                Row(
+                    reader=reader,
+                    output=output,
+                    blob=blob,
+                    shape=tuple(expected.shape),
+                    absolute=apart.absolute,
+                    relative=apart.relative,
+                    problem=apart.problem,
+                    passed=apart.within(tolerance),
+                )
+            )
+    # A reader's own errors begin with its name, which the report gives anyway.
+    failed = {
+        reader: str(result).removeprefix(f"{reader}: ")
+        for reader, result in results.items()
+        if isinstance(result, ReaderError)
+    }
+    return Report(tolerance=tolerance, rows=tuple(rows), failed=failed, skipped=dict(skipped or {}))
+
+
+def _incomparable(problem: str) -> Difference:
+    return Difference(float("inf"), float("inf"), problem)

@@ -1,0 +1,118 @@
+"""Verifying an SSD: its detections on each reader against those of the net, box by box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import ssd_heads
+from bridge.preprocessing import apply_preprocessing
+from bridge.source import Source
+from bridge.verification.errors import ReaderError
+from bridge.verification.readers.reader import Reader
+from bridge.verification.reference_onnx import run_onnx
+from bridge.verification.report import Report, Row
+from bridge.verification.run import run_readers
+from bridge.verification.samples import split_samples
+from onnx2caffe.model import CaffeModel, SavedModel
+from ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE, DetectionDifference
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model, its files, the raw inputs to run them on, the readers, and those that are missing with reasons."""
+
+    model: CaffeModel
+    files: SavedModel
+    raw: Mapping[str, FloatArray]
+    readers: Sequence[Reader]
+    missing: Mapping[str, str]
+
+
+def ends_in_detections(model: CaffeModel) -> bool:
+    """Whether the model's one output is made by a DetectionOutput layer."""
+    return _detection_layer(model) is not None
+
+
+def _detection_layer(model: CaffeModel) -> Any:
+    for layer in reversed(model.layers):
+        if layer.message.type == "DetectionOutput" and set(layer.message.top) >= set(model.outputs.values()):
+            return layer.message.detection_output_param
+    return None
+
+
+def compare_detectors(run: Run, source: Source) -> Report:
+    """Run sample by sample, since images have different numbers of detections, and keep the largest differences."""
+    fields = _detection_layer(run.model)
+    (shape,) = run.model.inputs.values()
+    ((output, blob),) = run.model.outputs.items()
+    worst: dict[str, DetectionDifference] = {}
+    failed: dict[str, str] = {}
+    skipped = dict(run.missing)
+    for sample in split_samples(run.raw, run.model.inputs):
+        reference, limit = _reference(source, sample, run.model, fields)
+        ran = run_readers(run.readers, *run.files, sample, fetch=[blob])
+        skipped |= ran.skipped
+        for reader, result in ran.results.items():
+            if isinstance(result, ReaderError):
+                failed[reader] = str(result)
+                continue
+            size = (shape[2], shape[3])
+            found = ssd_heads.detections(result[blob], size, score_threshold=fields.confidence_threshold)
+            difference = ssd_heads.compare_detections(reference, found, limit)
+            worst[reader] = _worse(worst[reader], difference) if reader in worst else difference
+    rows = tuple(row for reader, found in worst.items() for row in _rows(reader, output, blob, found, shape))
+    return Report(tolerance=SCORE_TOLERANCE, rows=rows, failed=failed, skipped=skipped)
+
+
+def _reference(
+    source: Source, sample: Mapping[str, FloatArray], model: CaffeModel, fields: Any
+) -> tuple[ssd_heads.Detections, int]:
+    """The source's own detections, and how many it returns at most (0 for any number)."""
+    ((name, shape),) = model.inputs.items()
+    x = apply_preprocessing(sample[name], model.preprocessing)
+    if not ssd_heads.is_ssd(source):
+        (rows,) = run_onnx(source, {name: x}).values()
+        found = ssd_heads.detections(rows, (shape[2], shape[3]), score_threshold=fields.confidence_threshold)
+        return found, fields.keep_top_k
+    from bridge.export import load_mxnet
+
+    arrays = [part.asnumpy() for part in source(load_mxnet().nd.array(x))]
+    suppresses = 0 < source.nms_thresh < 1
+    return ssd_heads.from_gluon(*arrays), source.post_nms if suppresses else 0
+
+
+def _worse(a: DetectionDifference, b: DetectionDifference) -> DetectionDifference:
+    return DetectionDifference(
+        a.matched + b.matched, a.tail + b.tail, max(a.score, b.score), max(a.corner, b.corner), a.problem or b.problem
+    )
+
+
+def _rows(reader: str, output: str, blob: str, found: DetectionDifference, shape: tuple[int, ...]) -> tuple[Row, Row]:
+    """Scores, absolute; and corners, absolute in pixels and relative to the larger side of the picture."""
+    common = {"reader": reader, "blob": blob, "problem": found.problem}
+    sound = not found.problem
+    return (
+        Row(
+            output=f"{output}: scores",
+            shape=(found.matched,),
+            absolute=found.score,
+            relative=found.score,
+            passed=sound and found.score <= SCORE_TOLERANCE,
+            **common,
+        ),
+        Row(
+            output=f"{output}: corners, pixels",
+            shape=(found.matched, 4),
+            absolute=found.corner,
+            relative=found.corner / max(shape[2:]),
+            passed=sound and found.corner <= CORNER_TOLERANCE,
+            **common,
+        ),
+    )

@@ -1,0 +1,83 @@
+"""A real Caffe as a reader, and where to find one.
+
+In this order:
+
+1. ``CAFFE_PYTHON``, an interpreter in which ``import caffe`` works, and/or ``CAFFE_ROOT``, a Caffe built in its source
+   tree (``CAFFE_ROOT/python`` is put on the path). ``PYTHONPATH`` and ``LD_LIBRARY_PATH`` are passed on as they are.
+   When either is set nothing else is looked for.
+2. The ones that ``python -m bridge.verification.caffe_setup`` made, in the folder that
+   ``GLUON2CAFFE_CAFFE_FOLDER`` names, or ``.caffe`` in the current folder.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.verification.caffe_setup.marker import ReadyCaffe, caffe_folder, ready_caffes
+from bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER, clean_environment
+from bridge.verification.readers.reader import SSD_LAYERS, WorkerReader
+
+# All of Caffe's log goes to standard error, which the parent keeps in an unnamed file and looks at only when Caffe has
+# died: the informative lines then tell at which layer. No log files appear in /tmp.
+_LOG = {"GLOG_minloglevel": "0", "GLOG_logtostderr": "1"}
+
+
+class CaffeReader(WorkerReader):
+    """pycaffe in an interpreter of its own.
+
+    Args:
+        python: the interpreter.
+        environment: its whole environment; None means this process's own.
+        name: what to call it in reports.
+        timeout: seconds one request may take.
+    """
+
+    def __init__(
+        self,
+        python: str | Path,
+        environment: Mapping[str, str] | None = None,
+        name: str = "Caffe",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        environment = dict(os.environ if environment is None else environment, **_LOG)
+        super().__init__(name, (str(python), str(WORKER), "caffe"), environment, timeout)
+        self.python = str(python)
+
+    @property
+    def has_ssd_layers(self) -> bool:
+        """Whether it has the layers of the SSD branch."""
+        return self.layer_types() >= SSD_LAYERS
+
+    def layer_by_layer(self) -> "CaffeReader":
+        """Return the reader itself: Caffe computes each layer as it stands."""
+        return self
+
+
+def caffe_readers() -> list[CaffeReader]:
+    """Return the Caffes this machine should have, none of them started yet; empty when there is no sign of one."""
+    own = users_own()
+    if own is not None:
+        return [own]
+    return [reader_of(folder, ready) for folder, ready in ready_caffes(caffe_folder()).items()]
+
+
+def reader_of(folder: Path, ready: ReadyCaffe) -> CaffeReader:
+    """Return the reader for a Caffe that was set up in a folder."""
+    environment = clean_environment([folder / path for path in ready.python_path])
+    return CaffeReader(folder / ready.python, environment, name=ready.title)
+
+
+def users_own() -> CaffeReader | None:
+    """Return the Caffe that ``CAFFE_PYTHON`` and ``CAFFE_ROOT`` name; None when neither is set."""
+    python, root = os.environ.get("CAFFE_PYTHON"), os.environ.get("CAFFE_ROOT")
+    if not python and not root:
+        return None
+    environment = dict(os.environ)
+    if root:
+        path = [str(Path(root) / "python"), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+    # A bare name such as "python2.7" is looked for on PATH; what is not found is reported by its own name.
+    interpreter = shutil.which(python) or python if python else sys.executable
+    return CaffeReader(interpreter, environment, name="Caffe (CAFFE_PYTHON)" if python else "Caffe (CAFFE_ROOT)")

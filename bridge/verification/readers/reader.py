@@ -1,0 +1,192 @@
+"""What every reader of Caffe files can do."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from bridge.verification.errors import ReaderError
+from bridge.verification.prototxt import Outline, outline, read_net
+from bridge.verification.readers.process import DEFAULT_TIMEOUT, WorkerProcess
+from bridge.verification.samples import FloatArray, join_samples, split_samples
+
+SSD_LAYERS = frozenset({"DetectionOutput", "Normalize", "Permute", "PriorBox"})
+"""The layer types that weiliu89's SSD branch added to BVLC Caffe."""
+
+
+class Reader(Protocol):
+    """A program that runs Caffe files."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in reports; unique among the readers of one run."""
+
+    @property
+    def version(self) -> str:
+        """The version it reports; empty when it is not available."""
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be started here."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not available, in one line; empty when it is."""
+
+    def layer_types(self) -> frozenset[str]:
+        """Return the layer types it has; empty when it cannot say."""
+
+    def load(self, prototxt: Path, caffemodel: Path) -> "Session":
+        """Load a net, ready to run."""
+
+    def run(
+        self,
+        prototxt: Path,
+        caffemodel: Path,
+        inputs: Mapping[str, FloatArray],
+        fetch: Sequence[str] | None = None,
+    ) -> dict[str, FloatArray]:
+        """Load a net, run it and let go of it: ``load`` and ``Session.run`` in one."""
+
+    def layer_by_layer(self) -> "Reader":
+        """Return the same program set to compute each layer as it stands, for looking at intermediate blobs."""
+
+
+class Session:
+    """One net loaded in one reader. Close it, or use it in a ``with`` statement: its process lives until then."""
+
+    def __init__(self, reader: str, worker: WorkerProcess, net: Outline) -> None:
+        self.net = net
+        self._reader = reader
+        self._worker = worker
+
+    def run(self, inputs: Mapping[str, FloatArray], fetch: Sequence[str] | None = None) -> dict[str, FloatArray]:
+        """Run the net and return the blobs asked for, as float32 arrays.
+
+        Args:
+            inputs: input blob -> array of the shape in the prototxt. Where the prototxt's batch size is 1, all inputs
+                may hold several samples along axis 0: they are run one by one, and the results joined along axis 0.
+            fetch: the blobs to return; None means the net's outputs, in the order of the prototxt.
+
+        Raises:
+            ReaderError: inputs that do not fit, unknown blobs, results that cannot be joined, or the reader fails.
+        """
+        blobs = self.net.outputs if fetch is None else tuple(fetch)
+        unknown = [blob for blob in blobs if blob not in self.net.writers and blob not in self.net.inputs]
+        if unknown:
+            raise ReaderError(f"{self._reader}: the net has no blob named {', '.join(unknown)}")
+        try:
+            return join_samples([self._run_once(sample, blobs) for sample in split_samples(inputs, self.net.inputs)])
+        except ValueError as error:
+            raise ReaderError(f"{self._reader}: {error}") from None
+
+    def close(self) -> None:
+        """End the reader's process."""
+        self._worker.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run_once(self, inputs: Mapping[str, FloatArray], blobs: Sequence[str]) -> dict[str, FloatArray]:
+        # An input that no layer overwrites comes back as it was given: OpenCV cannot be asked for it.
+        written = {blob: self.net.writers[blob] for blob in blobs if blob in self.net.writers}
+        request = {"do": "run", "fetch": [(blob, writer.layer, writer.top) for blob, writer in written.items()]}
+        try:
+            _, found = self._worker.ask(request, inputs)
+        except ReaderError as error:
+            raise ReaderError(f"{self._reader}: {error}") from None
+        return {blob: found[blob] if blob in written else inputs[blob] for blob in blobs}
+
+
+class WorkerReader:
+    """A reader that runs in the worker script; the two real ones add how it is started.
+
+    Args:
+        name: what to call it in reports.
+        command: the interpreter, the worker script and its arguments.
+        environment: the child's environment; None means this process's own.
+        timeout: seconds one request (starting, loading, running) may take before the child is ended.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None, timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        self.name = name
+        self.timeout = timeout
+        self._command = tuple(command)
+        self._environment = environment
+
+    @cached_property
+    def _hello(self) -> tuple[dict[str, object], str]:
+        """What the worker says of itself, and why it cannot be had. It is started once for this, and ended."""
+        try:
+            worker = self._start()
+        except ReaderError as error:
+            return {}, str(error)
+        worker.close()
+        return worker.hello, ""
+
+    @property
+    def version(self) -> str:
+        """The version it reports; empty when it is not available."""
+        return str(self._hello[0].get("version", ""))
+
+    @property
+    def where(self) -> str:
+        """The file its module was imported from; empty when it is not available."""
+        return str(self._hello[0].get("where", ""))
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be started here."""
+        return not self.reason
+
+    @property
+    def reason(self) -> str:
+        """Why it is not available, in one line; empty when it is."""
+        return self._hello[1]
+
+    def layer_types(self) -> frozenset[str]:
+        """Return the layer types it has; empty when it cannot say."""
+        types = self._hello[0].get("layer_types", [])
+        return frozenset(types) if isinstance(types, list) else frozenset()
+
+    def load(self, prototxt: Path, caffemodel: Path) -> Session:
+        """Load a net, ready to run. The weights go from the file to the reader; they never pass through this process.
+
+        Raises:
+            ReaderError: a missing file, or the reader refuses it; the message holds the reader's own words.
+        """
+        net = outline(read_net(prototxt))
+        if not caffemodel.is_file():
+            raise ReaderError(f"{caffemodel} does not exist")
+        try:
+            worker = self._start()
+            try:
+                worker.ask({"do": "load", "prototxt": str(prototxt.resolve()), "caffemodel": str(caffemodel.resolve())})
+            except BaseException:
+                worker.close()
+                raise
+        except ReaderError as error:
+            raise ReaderError(f"{self.name}: {error}") from None
+        return Session(self.name, worker, net)
+
+    def run(
+        self,
+        prototxt: Path,
+        caffemodel: Path,
+        inputs: Mapping[str, FloatArray],
+        fetch: Sequence[str] | None = None,
+    ) -> dict[str, FloatArray]:
+        """Load a net, run it and let go of it: ``load`` and ``Session.run`` in one."""
+        with self.load(prototxt, caffemodel) as session:
+            return session.run(inputs, fetch)
+
+    def _start(self) -> WorkerProcess:
+        return WorkerProcess(self._command, self._environment, self.timeout)

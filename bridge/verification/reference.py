@@ -1,0 +1,103 @@
+"""What the source of a conversion computes: MXNet's own forward pass, or onnxruntime's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+import ssd_heads
+from bridge.preprocessing import apply_preprocessing
+from bridge.source import InputShape, Source, is_gluon_block, trace
+from bridge.verification.reference_onnx import run_onnx
+from bridge.verification.samples import join_samples, split_samples
+from onnx2caffe.model import Preprocessing
+
+FloatArray = npt.NDArray[np.float32]
+Inputs = Mapping[str, FloatArray]
+
+
+def source_outputs(
+    source: Source,
+    raw: Inputs,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    preprocessing: Preprocessing | None,
+    outputs: Sequence[str] | None,
+    softmax: bool,
+) -> list[FloatArray]:
+    """The outputs of `source`, in its order, for the raw inputs that the converted model takes.
+
+    Args:
+        source: as for `to_caffe`.
+        raw: input -> float32 array, one sample or several along axis 0.
+        shapes: input -> the shape that the model takes.
+        preprocessing: what stands between the raw input and the source.
+        outputs: tensors to give instead of the source's outputs.
+        softmax: whether a softmax over axis 1 follows.
+    """
+    inputs = {name: apply_preprocessing(array, preprocessing) for name, array in raw.items()}
+    if isinstance(source, (str, PathLike, onnx.ModelProto)):
+        model = source if isinstance(source, onnx.ModelProto) else str(source)
+        results = list(run_onnx(model, inputs, outputs).values())
+    else:
+        results = _mxnet_outputs(source, inputs, shapes, outputs)
+    return [_softmax(result) for result in results] if softmax else results
+
+
+def _softmax(scores: FloatArray) -> FloatArray:
+    powers = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _mxnet_outputs(
+    source: Source, inputs: Inputs, shapes: Mapping[str, tuple[int, ...]], outputs: Sequence[str] | None
+) -> list[FloatArray]:
+    """MXNet's own forward pass, sample by sample."""
+    from bridge.export import load_mxnet
+
+    mxnet = load_mxnet()
+    if ssd_heads.is_ssd(source):
+        # Its own forward pass ends in detections; traced, the raw heads run in inference form.
+        net = _as_block(mxnet, ssd_heads.raw_heads(source), dict(shapes), outputs)
+    elif is_gluon_block(source) and outputs is None:
+        net = source
+    else:
+        net = _as_block(mxnet, source, dict(shapes), outputs)
+    runs = []
+    for sample in split_samples(inputs, shapes):
+        made = net(*(mxnet.nd.array(sample[name]) for name in shapes))
+        arrays = [leaf.asnumpy().astype(np.float32) for leaf in _leaves(made)]
+        runs.append({str(position): array for position, array in enumerate(arrays)})
+    return list(join_samples(runs).values())
+
+
+def _as_block(mxnet: Any, source: Source, shapes: InputShape, outputs: Sequence[str] | None) -> Any:
+    """The traced symbol, or some tensors inside it, as a block.
+
+    A block runs as a CachedOp; a bound symbol would go through MKLDNN's subgraph backend, which gives wrong numbers on
+    some nets.
+    """
+    from bridge.export import cut_net
+
+    traced = trace(source, shapes)
+    if outputs is not None:
+        traced = cut_net(traced, outputs)
+    inputs = [mxnet.sym.var(name) for name in traced.input_shapes]
+    block = mxnet.gluon.SymbolBlock(traced.symbol, inputs)
+    for name, param in block.collect_params().items():
+        value = traced.params[name]
+        param.shape = tuple(value.shape)
+        param.initialize(ctx=mxnet.cpu())
+        param.set_data(value)
+    return block
+
+
+def _leaves(made: Any) -> list[Any]:
+    if isinstance(made, (list, tuple)):
+        return [leaf for part in made for leaf in _leaves(part)]
+    return [made]

@@ -1,0 +1,84 @@
+"""What an ONNX model computes: the reference for the Caffe files made from it, run in onnxruntime."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from bridge.verification.errors import ReferenceModelError
+from bridge.verification.samples import FloatArray, join_samples, split_samples
+
+
+def run_onnx(
+    model: onnx.ModelProto | str | PathLike[str],
+    inputs: Mapping[str, FloatArray],
+    fetch: Sequence[str] | None = None,
+) -> dict[str, FloatArray]:
+    """Run a model, node by node as it stands (no graph optimisation), on the CPU.
+
+    Args:
+        model: the model, which stays as it is, or its file.
+        inputs: input -> float32 array; with several samples along axis 0 where the model takes one, they are run one
+            by one and the results joined.
+        fetch: the tensors to return, intermediate ones too; None means the outputs of the graph.
+
+    Raises:
+        ReferenceModelError: onnxruntime is not installed or refuses the model, the inputs do not fit, or the graph
+            has no tensor of a name in ``fetch``.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ReferenceModelError("onnxruntime is needed to run an ONNX model: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3  # errors: it warns of every unused initializer
+    try:
+        session = onnxruntime.InferenceSession(_source(model, fetch), options, providers=["CPUExecutionProvider"])
+        shapes = {item.name: _static(item.shape, inputs.get(item.name)) for item in session.get_inputs()}
+        names = [item.name for item in session.get_outputs()] if fetch is None else list(fetch)
+        runs = []
+        for sample in split_samples(inputs, shapes):
+            given = {name: sample[name] for name in names if name in sample}
+            wanted = [name for name in names if name not in given]
+            found = dict(zip(wanted, session.run(wanted, sample) if wanted else [], strict=True))
+            runs.append({name: np.asarray({**given, **found}[name], np.float32) for name in names})
+        return join_samples(runs)
+    except Exception as error:  # onnxruntime's exceptions share no base class of their own
+        raise ReferenceModelError(f"onnxruntime cannot run the model: {' '.join(str(error).split())}") from error
+
+
+def intermediate_tensors(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Return the names of all tensors that the nodes of the graph compute, in order."""
+    return tuple(dict.fromkeys(name for node in model.graph.node for name in node.output if name))
+
+
+def node_outputs(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
+    """Return the name of each named node -> the tensors it makes."""
+    return {node.name: tuple(node.output) for node in model.graph.node if node.name}
+
+
+def _source(model: onnx.ModelProto | str | PathLike[str], fetch: Sequence[str] | None) -> bytes | str:
+    """Return what to start a session from: the model, with the tensors to fetch as its outputs."""
+    if not isinstance(model, onnx.ModelProto):
+        if fetch is None:
+            return str(Path(model))
+        model = onnx.load(model)
+    serialised = model.SerializeToString()
+    if fetch is None:
+        return serialised
+    outputs = {item.name for item in (*model.graph.output, *model.graph.input)}
+    extra = onnx.ModelProto()
+    extra.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(fetch) if name not in outputs)
+    # Two serialised messages one after the other are their merger, in which repeated fields are appended
+    # (protobuf's encoding, "Last One Wins"): no copy of the model, and the caller's is left alone.
+    return serialised + extra.SerializeToString()
+
+
+def _static(shape: Sequence[int | str | None], given: FloatArray | None) -> tuple[int, ...]:
+    """Return a shape with the sizes that the model leaves open taken from the array it is given."""
+    if given is None or len(shape) != given.ndim:
+        return tuple(size if isinstance(size, int) else -1 for size in shape)
+    return tuple(size if isinstance(size, int) else given.shape[axis] for axis, size in enumerate(shape))

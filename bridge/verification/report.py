@@ -1,0 +1,161 @@
+"""The result of a verification: what ran, how far it was off, what was skipped, and where the first difference is."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One output on one reader.
+
+    Attributes:
+        reader: name of the reader.
+        output: name of the output in the source.
+        blob: name of the blob that holds it.
+        shape: its shape in the source.
+        absolute: the largest |difference|.
+        relative: that divided by the largest |value| of the source's output.
+        passed: whether ``relative`` is within the tolerance.
+        problem: why the two could not be compared, else empty.
+    """
+
+    reader: str
+    output: str
+    blob: str
+    shape: tuple[int, ...]
+    absolute: float
+    relative: float
+    passed: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class FirstDifference:
+    """The first blob, in the order of the net, that differs from the tensor it should hold.
+
+    Attributes:
+        reader: name of the reader.
+        layer: name of the layer that wrote the blob.
+        type: type of that layer.
+        blob: name of the blob.
+        tensor: name of the ONNX tensor it should hold.
+        origin: names of the ONNX nodes whose work the layer does.
+        absolute: the largest |difference|.
+        relative: that divided by the largest |value| of the tensor.
+        problem: why the two could not be compared, else empty.
+        unchecked: names of the layers in front of this one, back to the last blobs that agree: no tensor of the source
+            could be compared with what they write, so the fault may lie in any of them.
+    """
+
+    reader: str
+    layer: str
+    type: str
+    blob: str
+    tensor: str
+    origin: tuple[str, ...]
+    absolute: float
+    relative: float
+    problem: str = ""
+    unchecked: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        size = self.problem or f"off by {_number(self.absolute)} (relative {_number(self.relative)})"
+        text = f"The first layer that differs on {self.reader} is {self.layer} ({self.type}): blob {self.blob}, {size}."
+        if self.origin:
+            text += f" It computes {', '.join(self.origin)} and should give tensor {self.tensor}."
+        else:
+            text += f" It should give tensor {self.tensor}."
+        if self.unchecked:
+            text += f" The fault may also lie in {', '.join(self.unchecked)}, which could not be checked."
+        return text
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a verification.
+
+    Attributes:
+        tolerance: largest relative difference that passes.
+        rows: one for every output on every reader that ran.
+        failed: reader that could not load or run the files -> its own words.
+        skipped: reader that was not run -> why.
+        first_difference: where to look first when an output differs; None when all agree, or it was not looked for.
+    """
+
+    tolerance: float
+    rows: tuple[Row, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    first_difference: FirstDifference | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether at least one reader ran, none failed, and every output agrees on each."""
+        return bool(self.rows) and not self.failed and all(row.passed for row in self.rows)
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The readers that ran, in order."""
+        return tuple(dict.fromkeys(row.reader for row in self.rows))
+
+    @property
+    def worst(self) -> Row | None:
+        """The row with the largest relative difference; None when no reader ran."""
+        return max(self.rows, key=lambda row: row.relative, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON; numbers that JSON does not have (infinity) become None."""
+        return {"passed": self.passed, **_plain(asdict(self))}
+
+    def __str__(self) -> str:
+        lines = _table(
+            ("reader", "output", "shape", "max abs error", "relative", ""),
+            [
+                (
+                    row.reader,
+                    row.output,
+                    "x".join(map(str, row.shape)) or "scalar",
+                    _number(row.absolute),
+                    _number(row.relative),
+                    "ok" if row.passed else row.problem or "DIFFERS",
+                )
+                for row in self.rows
+            ],
+        )
+        lines += [f"{reader} failed: {words}" for reader, words in self.failed.items()]
+        lines += [f"{reader} was skipped: {reason}" for reader, reason in self.skipped.items()]
+        if self.first_difference:
+            lines.append(str(self.first_difference))
+        return "\n".join([*lines, self._verdict()])
+
+    def _verdict(self) -> str:
+        if not self.rows and not self.failed:
+            return "Not verified: no reader ran."
+        if self.passed:
+            return f"Agreed within {_number(self.tolerance)} on {', '.join(self.readers)}."
+        bad = dict.fromkeys([row.reader for row in self.rows if not row.passed] + list(self.failed))
+        return f"Not agreed within {_number(self.tolerance)} on {', '.join(bad)}."
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}" if math.isfinite(value) else "-"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    table = [header, *rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,60 @@
+"""Runs a pair of Caffe files on several readers, each of which may fail without stopping the others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.verification.errors import ReaderError
+from bridge.verification.prototxt import read_net
+from bridge.verification.readers.reader import Reader
+from bridge.verification.samples import FloatArray
+
+
+@dataclass
+class ReaderResults:
+    """What came of running a pair of files.
+
+    Attributes:
+        results: reader -> the blobs it computed, or the error it ended with.
+        skipped: reader -> why it was not run.
+    """
+
+    results: dict[str, dict[str, FloatArray] | ReaderError] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def run_readers(
+    readers: Iterable[Reader],
+    prototxt: Path,
+    caffemodel: Path,
+    inputs: Mapping[str, FloatArray],
+    fetch: Sequence[str] | None = None,
+) -> ReaderResults:
+    """Run the files on each reader in turn.
+
+    A reader that says which layer types it has, and lacks one that the net needs, is skipped: the SSD layers, say, on
+    BVLC Caffe.
+
+    Args:
+        readers: where to run them.
+        prototxt: the net.
+        caffemodel: its weights.
+        inputs: input blob -> float32 array, of one sample or of several along axis 0.
+        fetch: the blobs to return; None means the net's outputs.
+
+    Raises:
+        ReaderError: the prototxt cannot be read at all.
+    """
+    needed = {layer.type for layer in read_net(prototxt).layer}
+    ran = ReaderResults()
+    for reader in readers:
+        types = reader.layer_types()
+        lacking = sorted(needed - types) if types else []
+        if lacking:
+            ran.skipped[reader.name] = f"it has no layer of type {', '.join(lacking)}"
+            continue
+        try:
+            ran.results[reader.name] = reader.run(prototxt, caffemodel, inputs, fetch)
+        except ReaderError as error:
+            ran.results[reader.name] = error
+    return ran

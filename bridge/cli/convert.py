@@ -1,0 +1,164 @@
+"""`gluon2caffe convert`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.errors import InterruptedAfterWriting, status_of
+from bridge.cli.options import (
+    Manner,
+    Shape,
+    SourceWords,
+    Wishes,
+    input_shape_option,
+    manner_options,
+    merge_bn_option,
+    source_options,
+    target_option,
+    wish_options,
+)
+from bridge.cli.output import check_writable, pair_at
+from bridge.cli.show import Summary, show
+from bridge.cli.source import Found, find_source
+from bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
+from bridge.cli.steps import Steps, shown_steps
+from onnx2caffe.atomic import atomic_files
+from onnx2caffe.errors import ConversionError
+
+if TYPE_CHECKING:
+    from bridge.convert import Intermediate
+    from bridge.verification.report import Report
+    from onnx2caffe.model import CaffeModel
+
+RELU6_CHOICES = ("exact", "layer", "relu")
+
+
+@click.command()
+@source_options
+@click.option(
+    "-o",
+    "--output",
+    "prefix",
+    metavar="PREFIX",
+    help="Write PREFIX.prototxt and PREFIX.caffemodel.  [default: the name of the source, in the current folder]",
+)
+@input_shape_option
+@wish_options
+@merge_bn_option
+@click.option(
+    "--relu6",
+    type=click.Choice(RELU6_CHOICES),
+    default="exact",
+    show_default=True,
+    help="How ReLU6 is written: in layers that every reader has, as a ReLU6 layer where the target has one, or as a "
+    "plain ReLU, which is an approximation.",
+)
+@target_option
+@click.option("--save-onnx", is_flag=True, help="Write the intermediate model to PREFIX.onnx too.")
+@click.option(
+    "--verify", is_flag=True, help="Run the files on the Caffe readers there are and compare them with the source."
+)
+@manner_options
+def convert(
+    words: SourceWords,
+    prefix: str | None,
+    input_shape: Shape | dict[str, Shape] | None,
+    wishes: Wishes,
+    merge_bn: bool,
+    relu6: str,
+    target: str,
+    save_onnx: bool,
+    verify: bool,
+    manner: Manner,
+) -> int:
+    """Convert SOURCE to a Caffe model.
+
+    SOURCE is a symbol .json file with PARAMS, its .params file; an .onnx file; or the name of a net in GluonCV's zoo,
+    such as resnet50_v1, with its pretrained weights, those in PARAMS, or random ones.
+
+    Where --verify finds a difference the files stay, and the exit status is 1.
+    """
+    found = find_source(words)
+    pair = pair_at(prefix if prefix is not None else found.stem)
+    onnx_file = pair[0].with_suffix(".onnx") if save_onnx else None
+    files = [*pair] if onnx_file is None else [*pair, onnx_file]
+    check_writable(files, found.files)
+    report = None
+    from bridge.convert import lowered
+
+    with shown_steps(manner) as steps:
+        source = opened(found, steps)
+        asked = arguments(found, input_shape, merge_bn, wishes)
+        made = intermediate(source, asked, steps)
+        outputs = tensors(made.graph.outputs)
+        model = lowered(made, asked, relu6=relu6, target=target)
+        _write(model, made, pair[0].with_suffix(""), onnx_file, steps)
+        # Verifying is long and takes memory of its own.
+        del made
+        if verify:
+            with _files_stay(files):
+                report = _verified(model, source, pair[0].with_suffix(""), steps)
+    return show(_summary(found, model, outputs, target, files, report, steps.seconds()), manner)
+
+
+def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path | None, steps: Steps) -> None:
+    """Write all files or none."""
+    content = b"" if onnx_file is None else serialised(made, steps)
+    steps.begin("Writing the files")
+    if onnx_file is None:
+        model.save(prefix)
+        return
+    # The ONNX file waits under a temporary name until the pair is in its place.
+    with atomic_files(onnx_file, size=len(content)) as (file,):
+        file.write(content)
+        model.save(prefix)
+
+
+def _verified(model: CaffeModel, source: Any, prefix: Path, steps: Steps) -> Report:
+    steps.begin("Verifying")
+    from bridge import verify
+
+    return verify(model, source, files=prefix)
+
+
+@contextmanager
+def _files_stay(files: list[Path]) -> Iterator[None]:
+    """Whatever ends the verification, say that the conversion is done."""
+    names = " and ".join(map(str, files[:2]))
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise InterruptedAfterWriting(
+            f"Interrupted while verifying; {names} are complete.", status_of(error)
+        ) from error
+    except ConversionError as error:
+        raise ConversionError(f"{names} are written, but could not be verified: {error}") from error
+
+
+def _summary(
+    found: Found,
+    model: CaffeModel,
+    outputs: dict[str, tuple[int, ...]],
+    target: str,
+    files: list[Path],
+    report: Report | None,
+    seconds: float,
+) -> Summary:
+    preprocessing = vars(model.preprocessing) if model.preprocessing else None
+    return Summary(
+        source=found.title,
+        inputs=model.inputs,
+        outputs=outputs,
+        counts={"layers": len(model.layers), "parameters": model.parameter_count},
+        files=files,
+        seconds=seconds,
+        notes=model.notes,
+        report=report,
+        when_failed=f"the verification failed; {files[0]} and {files[1]} are kept.",
+        details={"target": target, "output_blobs": model.outputs, "preprocessing": preprocessing},
+    )

@@ -1,0 +1,118 @@
+"""What the user is told when a command does not end well, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+import click
+
+from onnx2caffe.errors import ConversionError, UnsupportedModelError
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+NOTHING_WRITTEN = "Interrupted; nothing was written."
+
+# The library's messages name its keyword arguments.
+_OPTIONS = {
+    "allow_non_finite": "--allow-non-finite",
+    "input_shape=": "--input-shape NAME:N,C,H,W",
+    "outputs=[": "--outputs NAME",
+}
+
+
+class Stopped(KeyboardInterrupt):
+    """The process was asked to end by a signal other than Ctrl-C's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class InterruptedAfterWriting(KeyboardInterrupt):
+    """Ctrl-C or the like at a time when the files were complete already; `message` says so."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.message, self.status = message, status
+
+
+def tell(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Say what went wrong, on stderr or as a JSON object on stdout; return the exit status.
+
+    Args:
+        error: what ended the command.
+        as_json: print {"error": {...}} instead of text.
+        debug: show the traceback on stderr first.
+    """
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if debug and not isinstance(error, click.ClickException):
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    message, status = _message(error), status_of(error)
+    if as_json:
+        click.echo(json.dumps({"error": _as_dict(error, message)}, indent=2))
+    elif isinstance(error, click.ClickException):
+        error.show()
+    elif status > 128:
+        click.echo(message, err=True)
+    else:
+        print_error(message)
+    return status
+
+
+def print_error(message: str) -> None:
+    """Print one message on stderr."""
+    click.echo(click.style("Error:", fg="red", bold=True) + f" {message}", err=True)
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status for an exception: 2 wrong usage, 128 + signal for an interruption, else 1."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    interruption = _interruption(error)
+    if interruption is None:
+        return FAILED
+    if isinstance(interruption, InterruptedAfterWriting):
+        return interruption.status
+    return 128 + interruption.number if isinstance(interruption, Stopped) else INTERRUPTED
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    # click turns a KeyboardInterrupt into an Abort that is raised from it.
+    if isinstance(error, click.Abort):
+        return error.__cause__ or error
+    return error if isinstance(error, KeyboardInterrupt) else None
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    interruption = _interruption(error)
+    if interruption is not None:
+        return interruption.message if isinstance(interruption, InterruptedAfterWriting) else NOTHING_WRITTEN
+    if isinstance(error, ConversionError):
+        return _with_options(str(error))
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this net."
+    if isinstance(error, OSError):  # what the system refuses is seldom the program's fault
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}. (--debug shows where this came up.)"
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    return (
+        f"gluon2caffe met something it was not made for ({what}). "
+        "Please report it, with what the same command prints with --debug."
+    )
+
+
+def _with_options(message: str) -> str:
+    named = [option for keyword, option in _OPTIONS.items() if keyword in message]
+    return f"{message} (On the command line: {', '.join(named)}.)" if named else message
+
+
+def _as_dict(error: BaseException, message: str) -> dict[str, Any]:
+    kind = "Interrupted" if _interruption(error) is not None else type(error).__name__
+    described: dict[str, Any] = {"kind": kind, "message": message}
+    if isinstance(error, UnsupportedModelError):
+        described["refusals"] = [vars(refusal) for refusal in error.refusals if hasattr(refusal, "__dict__")]
+    return described

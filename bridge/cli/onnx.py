@@ -1,0 +1,84 @@
+"""`gluon2caffe onnx`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli.options import (
+    Manner,
+    Shape,
+    SourceWords,
+    Wishes,
+    input_shape_option,
+    manner_options,
+    merge_bn_option,
+    source_options,
+    wish_options,
+)
+from bridge.cli.output import check_writable
+from bridge.cli.show import Summary, show
+from bridge.cli.source import find_source
+from bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
+from bridge.cli.steps import shown_steps
+from onnx2caffe.atomic import atomic_files
+
+if TYPE_CHECKING:
+    from bridge.convert import Intermediate
+
+
+@click.command()
+@source_options
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE.onnx",
+    type=click.Path(path_type=Path),
+    help="The file to write.  [default: the name of the source, in the current folder]",
+)
+@input_shape_option
+@wish_options
+@merge_bn_option
+@manner_options
+def onnx(
+    words: SourceWords,
+    file: Path | None,
+    input_shape: Shape | dict[str, Shape] | None,
+    wishes: Wishes,
+    merge_bn: bool,
+    manner: Manner,
+) -> None:
+    """Write the intermediate ONNX model of SOURCE.
+
+    It is in the normal form that Caffe layers are made of: static shapes, constants folded, the names of the source.
+    It runs in onnxruntime, opens in Netron, and `gluon2caffe convert` takes it as a SOURCE.
+    """
+    found = find_source(words)
+    target = file.expanduser() if file is not None else Path(f"{found.stem}.onnx")
+    check_writable([target], found.files)
+    with shown_steps(manner) as steps:
+        source = opened(found, steps)
+        made = intermediate(source, arguments(found, input_shape, merge_bn, wishes), steps)
+        content = serialised(made, steps)
+        steps.begin("Writing the file")
+        with atomic_files(target, size=len(content)) as (stream,):
+            stream.write(content)
+    preprocessing = vars(made.preprocessing) if made.preprocessing else None
+    summary = Summary(
+        source=found.title,
+        inputs=tensors(made.graph.inputs),
+        outputs=tensors(made.graph.outputs),
+        counts={"nodes": len(made.graph.nodes), "parameters": _parameter_count(made)},
+        files=[target],
+        seconds=steps.seconds(),
+        details={"preprocessing": preprocessing},
+    )
+    show(summary, manner)
+
+
+def _parameter_count(made: Intermediate) -> int:
+    constants = [tensor for tensor in made.graph.tensors().values() if hasattr(tensor, "values")]
+    return sum(tensor.values.size for tensor in constants if tensor.values.dtype.kind == "f")

@@ -1,0 +1,146 @@
+"""What SOURCE and PARAMS on the command line stand for."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.cli.options import Shape, SourceWords
+from onnx2caffe.errors import SourceError
+
+_SUFFIXES = (".onnx", ".json", ".params")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source that is there.
+
+    Attributes:
+        title: what to call it in the summary.
+        stem: what to call files made of it.
+        files: the files it is read from.
+        zoo_name: what can only be the name of a zoo net, else None.
+        words: what the user said.
+    """
+
+    title: str
+    stem: str
+    files: tuple[Path, ...]
+    zoo_name: str | None
+    words: SourceWords
+
+    def open(self) -> Any:
+        """The source as the library takes it; for a zoo net this builds it, and may download its weights."""
+        if self.zoo_name is not None:
+            return _zoo_net(self.zoo_name, self.words)
+        return self.files if len(self.files) == 2 else self.files[0]
+
+    def usual_shape(self) -> Shape | None:
+        """The shape of a zoo net's input; None where the library knows better: an SSD is built for one size."""
+        if self.zoo_name is None or self.zoo_name.startswith("ssd_"):
+            return None
+        from bridge.zoo import zoo_input_shape
+
+        return zoo_input_shape(self.zoo_name)
+
+
+def find_source(words: SourceWords) -> Found:
+    """Tell which kind of source the user means, and check that its files are there, without reading them.
+
+    Raises:
+        SourceError: there is no such file, or a checkpoint is not complete.
+        click.UsageError: options that do not go with this kind of source.
+    """
+    if words.random and words.params is not None:
+        raise click.UsageError("--random and PARAMS exclude each other.")
+    path = Path(words.source).expanduser()
+    # A folder does not hide the zoo net it was named after.
+    if not path.is_file() and path.suffix not in _SUFFIXES and words.source.isprintable() and path.name == words.source:
+        return _zoo_source(words)
+    if words.random or words.classes is not None:
+        option = "--random" if words.random else "--classes"
+        raise click.UsageError(f"{option} goes with the name of a zoo net, not with a file such as {words.source}.")
+    _existing(path)
+    if path.suffix == ".params":
+        raise SourceError(f"{path} holds parameters only. Name the symbol file first: net-symbol.json {path}.")
+    if path.suffix == ".json":
+        params = _existing(words.params) if words.params is not None else _params_beside(path)
+        return Found(f"{path.name}, {params.name}", _plain_stem(path), (path, params), None, words)
+    if words.params is not None:
+        raise click.UsageError(f"PARAMS goes with a symbol .json file or a zoo net; {path.name} has its weights in it.")
+    return Found(path.name, path.stem, (path,), None, words)
+
+
+def _plain_stem(symbol: Path) -> str:
+    return symbol.stem.removesuffix("-symbol") or symbol.stem
+
+
+def _params_beside(symbol: Path) -> Path:
+    """The parameter file that was saved with a symbol file, if there is just one."""
+    stem = _plain_stem(symbol)
+    every = sorted(symbol.parent.glob("*.params"))
+    beside = [path for path in every if path.stem == stem or path.stem.startswith(f"{stem}-")]
+    if len(beside) == 1:
+        return beside[0]
+    if not beside:
+        raise SourceError(f"{symbol.name} needs its parameter file: give it as PARAMS, after the symbol file.")
+    names = ", ".join(path.name for path in beside)
+    raise SourceError(f"There are several parameter files beside {symbol.name}: give one of them as PARAMS: {names}.")
+
+
+def _zoo_source(words: SourceWords) -> Found:
+    """What may be a zoo net; whether it is one shows when it is opened, since GluonCV takes seconds to import."""
+    if words.classes is not None and not words.random and words.params is None:
+        raise click.UsageError("--classes needs --random or PARAMS: pretrained weights are for the usual classes.")
+    if words.params is None:
+        weights = ", random weights" if words.random else ", pretrained"
+        return Found(f"{words.source} of GluonCV's zoo{weights}", words.source, (), words.source.lower(), words)
+    params = _existing(words.params)
+    title = f"{words.source} of GluonCV's zoo, {params.name}"
+    return Found(title, words.source, (params,), words.source.lower(), words)
+
+
+def _existing(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_file():
+        raise SourceError(f"{path} is a folder, not a file." if path.is_dir() else f"There is no file {path}.")
+    return path
+
+
+def _zoo_net(name: str, words: SourceWords) -> Any:
+    """Build a zoo net with the weights the user wants; SourceError where the name or the weights are not to be had."""
+    from bridge.zoo import zoo_net
+
+    _require_zoo_name(words.source)
+    options = {} if words.classes is None else {"classes": words.classes}
+    if words.params is None:
+        return zoo_net(name, random=words.random, **options)
+    net = zoo_net(name, random=True, **options)
+    params = words.params.expanduser()
+    try:
+        net.load_parameters(str(params))
+    except Exception as error:  # MXNet raises AssertionError, ValueError or its own, by what is wrong
+        from bridge.export.messages import reason_of
+
+        raise SourceError(f"{params} does not hold the parameters of {name}: {reason_of(error)}") from error
+    return net
+
+
+def _require_zoo_name(text: str) -> None:
+    from bridge.zoo import is_zoo_name, zoo_names
+
+    try:
+        known = is_zoo_name(text)
+    except SourceError as error:  # no MXNet or no GluonCV
+        raise SourceError(f"There is no file {text}; were it a zoo net, it could not be built here: {error}") from error
+    if not known:
+        near = difflib.get_close_matches(text.lower(), zoo_names(), n=3)
+        hint = f" Near names in the zoo: {', '.join(near)}." if near else ""
+        raise SourceError(
+            f"{text!r} is neither a file nor a net of GluonCV's model zoo.{hint} "
+            "A source is a zoo name, an .onnx file, or a symbol .json file with its .params file."
+        )

@@ -1,0 +1,67 @@
+"""The steps of a command as they are seen on the terminal while they run."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+from bridge.cli.options import Manner
+from bridge.progress import listening
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Steps:
+    """Shows the current step where there is somebody to see it, and takes the time."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress
+        self._task = None if progress is None else progress.add_task("Starting")
+        self._start = time.perf_counter()
+
+    def begin(self, name: str) -> None:
+        """Show that the step `name` begins."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=name, refresh=True)
+
+    def seconds(self) -> float:
+        """The time since the command began its work."""
+        return time.perf_counter() - self._start
+
+
+@contextmanager
+def shown_steps(manner: Manner) -> Iterator[Steps]:
+    """Follow the steps of the block, those that the library tells of included.
+
+    Only a terminal on stderr sees them. What libraries print goes to stderr, since stdout is for the result; a quiet
+    command drops it.
+    """
+    with ExitStack() as stack:
+        progress = None
+        if sys.stderr.isatty() and not manner.quiet and not manner.json:
+            progress = stack.enter_context(_progress_line())
+        if manner.quiet:
+            stack.enter_context(redirect_stderr(io.StringIO()))
+        stack.enter_context(redirect_stdout(sys.stderr))
+        if not manner.debug:
+            # They are about code the user does not see, such as numpy's about MXNet.
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        steps = Steps(progress)
+        stack.enter_context(listening(steps.begin))
+        yield steps
+
+
+def _progress_line() -> Progress:
+    """One line that names the step and counts the seconds; it is gone when the steps are done."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}…", markup=False), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,50 @@
+"""`gluon2caffe verify`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from bridge.cli.options import Manner, SourceWords, Wishes, manner_options, source_options, wish_options
+from bridge.cli.output import pair_at
+from bridge.cli.show import Summary, show
+from bridge.cli.source import find_source
+from bridge.cli.stage_one import opened
+from bridge.cli.steps import shown_steps
+from onnx2caffe.errors import SourceError
+
+
+@click.command(short_help="Compare a saved pair with its source.")
+@click.argument("prefix")
+@source_options
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-4,
+    show_default=True,
+    help="Largest difference allowed, as a part of the largest value of the output.",
+)
+@wish_options
+@manner_options
+def verify(prefix: str, words: SourceWords, tolerance: float, wishes: Wishes, manner: Manner) -> int:
+    """Compare the saved pair PREFIX.prototxt and PREFIX.caffemodel with its SOURCE.
+
+    The files are run on the Caffe readers there are, OpenCV and real Caffes, and the source in MXNet or onnxruntime.
+    Give the options for softmax, preprocessing and outputs with which the pair was converted.
+
+    The exit status is 1 where an output differs, a reader fails, or there is none.
+    """
+    found = find_source(words)
+    pair = pair_at(prefix)
+    for file in pair:
+        if not file.is_file():
+            raise SourceError(f"There is no file {file}.")
+    with shown_steps(manner) as steps:
+        source = opened(found, steps)
+        steps.begin("Verifying")
+        from bridge import verify as compared
+
+        report = compared(pair[0].with_suffix(""), source, tolerance=tolerance, **dataclasses.asdict(wishes))
+    failure = f"{pair[0]} and {pair[1]} are not shown to compute what {found.title} does."
+    return show(Summary(found.title, pair, steps.seconds(), report=report, when_failed=failure), manner)

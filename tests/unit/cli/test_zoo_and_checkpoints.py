@@ -1,0 +1,84 @@
+"""Sources that need MXNet: zoo nets and checkpoints."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from bridge.export import load_mxnet
+from bridge.export.mxnet_loader import load_gluoncv
+from onnx2caffe.errors import SourceError
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def gluon() -> None:
+    """MXNet and GluonCV, or the reason why nothing here can be tested."""
+    try:
+        load_gluoncv()
+    except SourceError as missing:
+        pytest.skip(f"zoo nets and checkpoints are not tested: {missing}")
+
+
+@pytest.fixture
+def checkpoint(folder: Path) -> Any:
+    """A small net as net.export writes it, and itself."""
+    mx = load_mxnet()
+    net = mx.gluon.nn.HybridSequential(prefix="tiny_")
+    net.add(mx.gluon.nn.Conv2D(4, 3, in_channels=3), mx.gluon.nn.GlobalAvgPool2D(), mx.gluon.nn.Dense(5))
+    net.initialize()
+    net.hybridize()
+    net(mx.nd.ones((1, 3, 8, 8)))
+    net.export(str(folder / "tiny"), epoch=3)
+    return net
+
+
+@pytest.mark.parametrize("words", [["tiny-symbol.json", "tiny-0003.params"], ["tiny-symbol.json"]])
+def test_a_checkpoint(run: Run, checkpoint: Any, words: list[str]) -> None:
+    result = run("convert", *words, "--input-shape", "1,3,8,8", "--json")
+    got = json.loads(result.stdout)
+    assert got["source"] == "tiny-symbol.json, tiny-0003.params"
+    assert [Path(file["path"]).name for file in got["files"]] == ["tiny.prototxt", "tiny.caffemodel"]
+    # 4·3·3·3 + 4 of the convolution, 5·4 + 5 of the classifier.
+    assert (got["inputs"], got["parameters"]) == ({"data": [1, 3, 8, 8]}, 137)
+
+
+def test_a_zoo_net_with_parameters_from_a_file(run: Run, folder: Path) -> None:
+    net = load_gluoncv().model_zoo.get_model("cifar_resnet20_v1", classes=7)
+    net.initialize()
+    net(load_mxnet().nd.ones((1, 3, 32, 32)))
+    net.save_parameters("seven.params")
+    words = ["convert", "cifar_resnet20_v1", "seven.params", "--classes", "7", "--json"]
+    got = json.loads(run(*words).stdout)
+    assert got["source"] == "cifar_resnet20_v1 of GluonCV's zoo, seven.params"
+    assert got["inputs"] == {"data": [1, 3, 32, 32]}
+    assert [shape[-1] for shape in got["outputs"].values()] == [7]
+    assert sorted(path.name for path in folder.glob("cifar*")) == [
+        "cifar_resnet20_v1.caffemodel",
+        "cifar_resnet20_v1.prototxt",
+    ]
+    wrong = run("convert", "cifar_resnet20_v1", "seven.params", "--classes", "8", "-o", "x")
+    assert wrong.exit_code == 1
+    assert wrong.stderr.startswith("Error: seven.params does not hold the parameters of cifar_resnet20_v1: ")
+
+
+def test_a_name_that_is_not_in_the_zoo(run: Run, folder: Path) -> None:
+    result = run("convert", "resnt18_v1", "--random")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        "Error: 'resnt18_v1' is neither a file nor a net of GluonCV's model zoo. Near names in the zoo: resnet18_v1, "
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_an_incomplete_parameter_file(run: Run, checkpoint: Any, folder: Path) -> None:
+    whole = (folder / "tiny-0003.params").read_bytes()
+    (folder / "cut.params").write_bytes(whole[: len(whole) // 2])
+    result = run("convert", "tiny-symbol.json", "cut.params", "-o", "x")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: cut.params is not a complete MXNet parameter file ")
+    assert not list(folder.glob("x.*"))

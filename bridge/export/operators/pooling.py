@@ -30,6 +30,16 @@ class _Windows:
         reach = [start + k - size - p for start, k, size, p in zip(last, kernel, op.shape[2:], pad, strict=True)]
         return cls(kernel, stride, pad, tuple(max(0, value) for value in reach), tuple(last))
 
+    def correction(self, sizes: tuple[int, ...]) -> npt.NDArray[np.float32]:
+        """(1, 1, *output): size of the kernel by the number of values, padding included, that each window holds."""
+        factors = np.ones((), np.float64)
+        for kernel, stride, pad, last, size in zip(
+            self.kernel, self.stride, self.pad, self.last_start, sizes, strict=True
+        ):
+            starts = np.arange(-pad, last + 1, stride)
+            factors = np.multiply.outer(factors, kernel / np.minimum(kernel, size + pad - starts))
+        return np.asarray(factors[None, None], np.float32)
+
     def attributes(self, pads: tuple[int, ...]) -> dict[str, Any]:
         return {
             "kernel_shape": self.kernel,
@@ -82,16 +92,21 @@ def _average(op: Operator) -> None:
     if not counts_pad or not any(windows.overhang):
         op.result("AveragePool", [op.inputs[0].name], count_include_pad=int(counts_pad), **windows.attributes(pads))
         return
-    # Padding counts, what lies beyond it does not: ONNX can say this only of an input that is padded beforehand.
-    padded = _padded(op, windows.pad, windows.pad)
-    op.result("AveragePool", [padded], count_include_pad=0, **windows.attributes((0,) * len(pads)))
+    # Padding counts, what lies beyond it does not. Runtimes differ on what ceil_mode divides by, so the input is padded
+    # until every window is whole, and the mean is corrected by a constant map.
+    op.result("Mul", [_mean_of_whole_windows(op, windows), op.constant("divisor", windows.correction(op.shape[2:]))])
 
 
 def _sum(op: Operator) -> None:
     """Average over full windows of a zero-padded input, times their size."""
     windows = _Windows.of(op)
+    op.result("Mul", [_mean_of_whole_windows(op, windows), op.constant("count", prod(windows.kernel))])
+
+
+def _mean_of_whole_windows(op: Operator, windows: _Windows) -> str:
+    """AveragePool of the input with as many zeros around it as the windows reach."""
     ends = tuple(p + over for p, over in zip(windows.pad, windows.overhang, strict=True))
-    mean = op.step(
+    return op.step(
         "AveragePool",
         [_padded(op, windows.pad, ends)],
         op.output_shape,
@@ -99,7 +114,6 @@ def _sum(op: Operator) -> None:
         strides=windows.stride,
         pads=(0,) * (2 * len(ends)),
     )
-    op.result("Mul", [mean, op.constant("count", prod(windows.kernel))])
 
 
 def _padded(op: Operator, begin: tuple[int, ...], end: tuple[int, ...]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.convert import to_caffe, to_onnx
     from bridge.export import load_mxnet
+    from bridge.gluon_converter import convert_model, convert_ssd_model, save_model
     from bridge.verification.against_source import verify
     from onnx2caffe.errors import ConversionError, OutputError, SourceError, UnsupportedModelError
     from onnx2caffe.model import CaffeModel
@@ -21,7 +22,10 @@ __all__ = [
     "OutputError",
     "SourceError",
     "UnsupportedModelError",
+    "convert_model",
+    "convert_ssd_model",
     "load_mxnet",
+    "save_model",
     "to_caffe",
     "to_onnx",
     "verify",
@@ -33,7 +37,10 @@ _HOMES = {
     "OutputError": "onnx2caffe.errors",
     "SourceError": "onnx2caffe.errors",
     "UnsupportedModelError": "onnx2caffe.errors",
+    "convert_model": "bridge.gluon_converter",
+    "convert_ssd_model": "bridge.gluon_converter",
     "load_mxnet": "bridge.export",
+    "save_model": "bridge.gluon_converter",
     "to_caffe": "bridge.convert",
     "to_onnx": "bridge.convert",
     "verify": "bridge.verification.against_source",

@@ -1,9 +1,12 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from agreement import close_workers
 
+from bridge.export import load_gluoncv, load_mxnet
 from bridge.verification.readers import InstalledReaders, installed_readers
+from onnx2caffe.errors import SourceError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +19,16 @@ def _end_readers() -> Iterator[None]:
     """Reader processes that tests share live until the last test."""
     yield
     close_workers()
+
+
+@pytest.fixture(scope="session")
+def mx() -> Any:
+    """MXNet; tests that need it are skipped where it cannot be installed."""
+    try:
+        load_gluoncv()
+        return load_mxnet()
+    except SourceError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
-pytest.importorskip("mxnet", reason="MXNet is not installed: there is nothing to convert")
-
 
 @pytest.mark.parametrize(("net_name", "most_time"), [("vgg16", 3.0), ("resnet50_v1", 6.0)])
-def test_time_and_memory(net_name: str, most_time: float, pytestconfig: pytest.Config) -> None:
+def test_time_and_memory(net_name: str, most_time: float, pytestconfig: pytest.Config, mx: Any) -> None:
     if not pytestconfig.getoption("--benchmarks"):
         pytest.skip("benchmarks run with --benchmarks")
     done = subprocess.run(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,6 @@ from tests.zoo.families import REPRESENTATIVES
 
 ROOT = Path(__file__).parents[2]
 MINUTES = 60
-
-pytest.importorskip("mxnet", reason="MXNet is not installed: the nets of the zoo cannot be built")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -28,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("net_name", names)
 
 
-def test_net_agrees(net_name: str, pytestconfig: pytest.Config) -> None:
+def test_net_agrees(net_name: str, pytestconfig: pytest.Config, mx: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.zoo.measure", net_name],
         cwd=ROOT,
@@ -50,7 +49,7 @@ def test_the_page_shows_what_was_measured() -> None:
     assert page.PAGE.read_text() == page.render(page.load())
 
 
-def test_every_classifier_was_measured_on_opencv_and_a_real_caffe() -> None:
+def test_every_classifier_was_measured_on_opencv_and_a_real_caffe(mx: Any) -> None:
     from bridge.zoo import classifier_names
 
     rows = {row["name"]: row for row in page.load()}

@@ -12,6 +12,7 @@ from bridge.export.symbol_graph import SymbolGraph
 from bridge.export.traced import TracedNet
 from bridge.export.translation import Translation, translate
 from bridge.export.weights import own_copy
+from bridge.origins import record
 
 
 def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
@@ -77,6 +78,7 @@ def _uses(parameter: str, tensors: dict[str, Any], translation: Translation) -> 
 def _fill_shapes(graph: Any, translation: Translation) -> None:
     for node in graph.nodes:
         node.name = node.outputs[0].name
+        record(node, (translation.sources.get(node.name, node.name),))
         for tensor in node.outputs:
             tensor.shape = list(translation.shapes[tensor.name])
             tensor.dtype = translation.dtypes.get(tensor.name, np.dtype(np.float32))

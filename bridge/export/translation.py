@@ -38,6 +38,7 @@ class Translation:
     views: dict[str, tuple[str, Shape]] = field(default_factory=dict)  # a parameter in another shape
     shapes: dict[str, Shape] = field(default_factory=dict)
     dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)  # tensor -> the node of the symbol it was made for
 
 
 class _Weightless:
@@ -123,6 +124,7 @@ class _Translator:
         made = self._check_outputs(node, index, operator)
         self.result.constants.update(operator.constants)
         self.result.views.update(operator.views)
+        self.result.sources.update({name: node.name for each in operator.nodes for name in each.output})
         self._remember(operator.shapes, operator.dtypes)
         declared: list[Any] = []
         for name, values in operator.constants.items():

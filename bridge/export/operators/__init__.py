@@ -16,8 +16,8 @@ from bridge.export.operators import (
     shape,
     slicing,
 )
-from bridge.export.operators.operator import Input, Operator
-from bridge.export.operators.registry import TRANSLATORS, NotExactError, translates
+from bridge.export.operators.operator import Input, NotExactError, Operator
+from bridge.export.operators.registry import TRANSLATORS, translates
 
 __all__ = [
     "TRANSLATORS",

@@ -2,8 +2,8 @@
 
 from math import sqrt
 
-from bridge.export.operators.operator import Operator
-from bridge.export.operators.registry import NotExactError, translates
+from bridge.export.operators.operator import NotExactError, Operator
+from bridge.export.operators.registry import translates
 
 
 @translates("LeakyReLU")

@@ -9,8 +9,11 @@ import numpy.typing as npt
 import onnx
 import onnx.helper
 
-from bridge.export.operators.registry import NotExactError
 from bridge.export.symbol_graph import Shape, SymbolNode
+
+
+class NotExactError(Exception):
+    """A use of an operator that has no exact ONNX counterpart; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bridge.export.operators.operator import Operator
-from bridge.export.operators.registry import NotExactError, translates
+from bridge.export.operators.operator import NotExactError, Operator
+from bridge.export.operators.registry import translates
 
 
 @dataclass(frozen=True)

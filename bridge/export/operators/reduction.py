@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from bridge.export.operators.operator import Operator
-from bridge.export.operators.registry import NotExactError, translates
+from bridge.export.operators.operator import NotExactError, Operator
+from bridge.export.operators.registry import translates
 from bridge.export.symbol_graph import Shape
 
 _REDUCTIONS = {

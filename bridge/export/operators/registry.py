@@ -1,18 +1,12 @@
 """Which of our functions translates which MXNet operator."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bridge.export.operators.operator import Operator
+from bridge.export.operators.operator import Operator
 
-Translator = Callable[["Operator"], None]
+Translator = Callable[[Operator], None]
 
 TRANSLATORS: dict[str, Translator] = {}
-
-
-class NotExactError(Exception):
-    """A use of an operator that has no exact ONNX counterpart; the message says why."""
 
 
 def translates(*names: str) -> Callable[[Translator], Translator]:

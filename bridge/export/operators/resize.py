@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bridge.export.operators.operator import Input, Operator
-from bridge.export.operators.registry import NotExactError, translates
+from bridge.export.operators.operator import Input, NotExactError, Operator
+from bridge.export.operators.registry import translates
 from bridge.export.symbol_graph import Shape
 
 

@@ -2,6 +2,7 @@
 #
 #   make demo        convert the trained classifier and compare it with MXNet
 #   make test        style, types and tests; sets up a real Caffe in .caffe and keeps it
+#   make test-onnx   the tests that need no MXNet, in an environment without it, on any Python since 3.10
 #   make zoo         measure every classifier of GluonCV's zoo and write docs/zoo.md (hours)
 #   make benchmark   speed and memory, as ratios to copying and writing the weights once
 #   make docs        write the generated pages again from what was measured
@@ -10,11 +11,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= $(shell .ci/find-python)
+ONNX_PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test zoo benchmark docs proto check-python caffe clean
+.PHONY: demo test test-onnx zoo benchmark docs proto check-python caffe clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
@@ -25,8 +27,14 @@ test: $(READY) caffe
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q
 
+test-onnx:
+	"$(ONNX_PYTHON)" -m venv .venv-onnx
+	.venv-onnx/bin/pip install --quiet --upgrade pip
+	.venv-onnx/bin/pip install --quiet -e '.[verify,netron,dev]'
+	.venv-onnx/bin/python -m pytest -q
+
 caffe: $(READY)
-	$(BIN)/python -m bridge.verification.caffe_setup || echo "No real Caffe could be set up: tests on it will be skipped."
+	$(BIN)/python -m bridge.verification.caffe_setup $(if $(CI),--install-packages) || echo "No real Caffe could be set up: tests on it will be skipped."
 
 zoo: $(READY) caffe
 	$(BIN)/python -m pytest -q tests/zoo --full-zoo
@@ -38,6 +46,7 @@ docs: $(READY)
 	$(BIN)/python -m tests.zoo.page
 
 proto: $(READY)
+	$(BIN)/pip install --quiet -e '.[proto]'
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. onnx2caffe/caffe.proto
 
 check-python:
@@ -54,4 +63,4 @@ $(READY): pyproject.toml | check-python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .caffe demo-output build *.egg-info
+	rm -rf $(VENV) .venv-onnx .caffe demo-output build *.egg-info

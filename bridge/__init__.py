@@ -1,4 +1,4 @@
-"""The front door of gluon2caffe: `to_caffe`, `to_onnx` and `verify`.
+"""The front door of gluon2caffe: `to_caffe`, `to_onnx`, `verify` and `inspect_source`.
 
 The names are imported when they are first used, so that the command line starts without onnx.
 """
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from bridge.convert import to_caffe, to_onnx
     from bridge.export import load_mxnet
     from bridge.gluon_converter import convert_model, convert_ssd_model, save_model
+    from bridge.inspection.inspect import inspect_source
+    from bridge.origins import walk_back
     from bridge.verification.against_source import verify
     from onnx2caffe.errors import ConversionError, OutputError, SourceError, UnsupportedModelError
     from onnx2caffe.model import CaffeModel
@@ -24,11 +26,13 @@ __all__ = [
     "UnsupportedModelError",
     "convert_model",
     "convert_ssd_model",
+    "inspect_source",
     "load_mxnet",
     "save_model",
     "to_caffe",
     "to_onnx",
     "verify",
+    "walk_back",
 ]
 
 _HOMES = {
@@ -39,11 +43,13 @@ _HOMES = {
     "UnsupportedModelError": "onnx2caffe.errors",
     "convert_model": "bridge.gluon_converter",
     "convert_ssd_model": "bridge.gluon_converter",
+    "inspect_source": "bridge.inspection.inspect",
     "load_mxnet": "bridge.export",
     "save_model": "bridge.gluon_converter",
     "to_caffe": "bridge.convert",
     "to_onnx": "bridge.convert",
     "verify": "bridge.verification.against_source",
+    "walk_back": "bridge.origins",
 }
 
 

@@ -17,6 +17,7 @@ from bridge.cut import cut_at
 from bridge.normalize import normalize
 from bridge.normalize.fold_padding import fold_padding
 from bridge.normalize.settle_shapes import settle_shapes
+from bridge.origins import all_sources, write_sources
 from bridge.preprocessing import append_softmax, make_preprocessing, prepend_preprocessing
 from bridge.progress import step
 from bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, load_graph
@@ -33,13 +34,15 @@ Numbers = Sequence[float] | float | None
 class Intermediate:
     """The normal-form graph between the two stages, and what was put into it.
 
-    `arrays` go beside the model: the priors of an SSD that ends at its raw heads.
+    `arrays` go beside the model: the priors of an SSD that ends at its raw heads. `notes` say what was changed on the
+    way in, such as weights of another precision.
     """
 
     graph: gs.Graph
     preprocessing: Preprocessing | None
     source: str
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def to_intermediate(
@@ -72,7 +75,7 @@ def to_intermediate(
     normalize(graph, merge_bn=merge_bn)
     if softmax:
         append_softmax(graph)
-    return Intermediate(graph, preprocessing, loaded.title, loaded.arrays)
+    return Intermediate(graph, preprocessing, loaded.title, loaded.arrays, loaded.notes)
 
 
 def to_onnx(
@@ -122,6 +125,7 @@ def as_model(made: Intermediate) -> onnx.ModelProto:
         "converter": f"gluon2caffe {version}",
         "input_layout": "NCHW",
         "preprocessing": json.dumps(vars(made.preprocessing) if made.preprocessing else {}),
+        **write_sources(model, made.graph),
     }
     onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model, full_check=True)
@@ -189,10 +193,17 @@ def to_caffe(
 
 def lowered(made: Intermediate, asked: dict[str, Any], *, relu6: str = "exact", target: str = "ssd") -> CaffeModel:
     """Stage two: the intermediate as a Caffe model; `asked` are the keyword arguments that it was made with."""
+    step("Lowering to Caffe layers")
+    options = lowering_options(asked, relu6)
+    sources = all_sources(made.graph)
+    model = lower(made.graph, target=target, options=options, preprocessing=made.preprocessing)
+    model.made_with, model.arrays, model.sources = asked, made.arrays, sources
+    model.notes = [*made.notes, *model.notes]
+    return model
+
+
+def lowering_options(asked: dict[str, Any], relu6: str) -> LoweringOptions:
+    """What the user chose about the Caffe layers; `asked` are the keyword arguments of `to_intermediate`."""
     if relu6 not in RELU6_CHOICES:
         raise ConversionError(f"relu6 is {relu6!r}; it can be {', '.join(map(repr, RELU6_CHOICES))}.")
-    step("Lowering to Caffe layers")
-    options = LoweringOptions(relu6=relu6, merge_bn=asked.get("merge_bn", True))
-    model = lower(made.graph, target=target, options=options, preprocessing=made.preprocessing)
-    model.made_with, model.arrays = asked, made.arrays
-    return model
+    return LoweringOptions(relu6=relu6, merge_bn=asked.get("merge_bn", True))

@@ -14,6 +14,8 @@ def cut_at(graph: gs.Graph, names: Sequence[str]) -> None:
     """Make the named tensors the outputs of `graph`; MXNet's `_output` ending may be left on."""
     if not names:
         raise ConversionError("outputs names no tensor.")
+    if [tensor.name for tensor in graph.outputs] == list(names):
+        return
     tensors = {tensor.name: tensor for node in graph.nodes for tensor in node.outputs}
     chosen = []
     for name in names:

@@ -160,8 +160,24 @@ def append_softmax(graph: gs.Graph) -> None:
     while name in graph.tensors():
         name += "_"
     result = gs.Variable(name, np.float32, scores.shape)
-    graph.layer(op="Softmax", name=name, inputs=[scores], outputs=[result], attrs={"axis": 1})
+    if graph.opset >= 13 or len(scores.shape) == 2:
+        graph.layer(op="Softmax", name=name, inputs=[scores], outputs=[result], attrs={"axis": 1})
+    else:
+        _softmax_by_last_axis(graph, scores, result)
     graph.outputs = [result]
+
+
+def _softmax_by_last_axis(graph: gs.Graph, scores: gs.Tensor, result: gs.Tensor) -> None:
+    """Before opset 13 a Softmax runs over all axes from its own on, so the classes have to be the last one."""
+    rank = len(scores.shape)
+    to_last = [0, *range(2, rank), 1]
+    turned_shape = [scores.shape[axis] for axis in to_last]
+    turned = gs.Variable(f"{result.name}/turned", np.float32, turned_shape)
+    shares = gs.Variable(f"{result.name}/last", np.float32, turned_shape)
+    graph.layer(op="Transpose", name=turned.name, inputs=[scores], outputs=[turned], attrs={"perm": to_last})
+    graph.layer(op="Softmax", name=shares.name, inputs=[turned], outputs=[shares], attrs={"axis": rank - 1})
+    back = [0, rank - 1, *range(1, rank - 1)]
+    graph.layer(op="Transpose", name=result.name, inputs=[shares], outputs=[result], attrs={"perm": back})
 
 
 def apply_preprocessing(x: np.ndarray[Any, np.dtype[np.float32]], wanted: Preprocessing | None) -> Any:

@@ -16,7 +16,7 @@ import onnx
 import onnx_graphsurgeon as gs
 
 import ssd_heads
-from bridge.onnx_source import graph_of_model, load_model
+from bridge.onnx_source import open_model, reading
 from bridge.progress import step
 from onnx2caffe.errors import SourceError
 from onnx2caffe.write import check_size
@@ -34,11 +34,12 @@ DEFAULT_INPUT_SHAPE: tuple[int, ...] = (1, 3, 224, 224)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A source as an ONNX graph with weights by reference, its title, and arrays that go beside the model."""
+    """A source as an ONNX graph with weights by reference, its title, arrays that go beside the model, and notes."""
 
     graph: gs.Graph
     title: str
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def load_graph(
@@ -59,14 +60,25 @@ def load_graph(
         raise SourceError(f"heads is {heads!r}; it can be {' or '.join(map(repr, HEAD_CHOICES))}.")
     given = None if input_shape is DEFAULT_INPUT_SHAPE else checked_shape(input_shape)
     if isinstance(source, onnx.ModelProto):
-        name = source.graph.name or "ONNX model"
-        return Loaded(graph_of_model(source, given, allow_non_finite=allow_non_finite), name)
+        return _opened(source, source.graph.name or "ONNX model", given, outputs, allow_non_finite)
     if isinstance(source, (str, PathLike)):
         path = Path(fspath(source)).expanduser()
-        return Loaded(graph_of_model(load_model(path), given, allow_non_finite=allow_non_finite), path.name)
+        return _opened(path, path.name, given, outputs, allow_non_finite)
     if ssd_heads.is_ssd(source):
         return _load_ssd(source, given, heads, priors, allow_non_finite)
     return _exported(trace(source, given), outputs, allow_non_finite)
+
+
+def _opened(
+    model: onnx.ModelProto | Path,
+    title: str,
+    given: tuple[int, ...] | dict[str, tuple[int, ...]] | None,
+    outputs: Sequence[str] | None,
+    allow_non_finite: bool,
+) -> Loaded:
+    with reading(title):
+        opened = open_model(model, given, outputs=outputs, allow_non_finite=allow_non_finite)
+    return Loaded(opened.graph, title, notes=opened.notes)
 
 
 def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool) -> Loaded:
@@ -94,8 +106,9 @@ def _load_ssd(
             raise SourceError(f"{net.name} has one input; shapes are given for {', '.join(given)}.")
         given = next(iter(given.values()))
     shape = ssd_heads.built_for(net) if given is None else given
-    loaded = _exported(trace(ssd_heads.raw_heads(net), shape), None, allow_non_finite)
+    # Described first: what does not fit together is named there, and would only be a wrong shape to the export.
     description = ssd_heads.describe(net, shape)
+    loaded = _exported(trace(ssd_heads.raw_heads(net), shape), None, allow_non_finite)
     ssd_heads.check_predictors(loaded.graph, description)
     if heads == "detection":
         ssd_heads.graft(loaded.graph, description, priors=priors)

@@ -10,6 +10,7 @@ from importlib import metadata
 import click
 
 from bridge.cli.convert import convert
+from bridge.cli.inspect import inspect
 from bridge.cli.onnx import onnx
 from bridge.cli.program import Program
 from bridge.cli.verify import verify
@@ -23,6 +24,7 @@ model zoo.
 \b
   gluon2caffe convert resnet50_v1 -o resnet50
   gluon2caffe convert net-symbol.json net-0000.params -o net --verify
+  gluon2caffe inspect net.onnx --target opencv
   gluon2caffe onnx net.onnx -o normal-form.onnx
   gluon2caffe verify net net-symbol.json net-0000.params
 """
@@ -54,5 +56,6 @@ def commands() -> None:
 
 
 commands.add_command(convert)
+commands.add_command(inspect)
 commands.add_command(onnx)
 commands.add_command(verify)

@@ -149,6 +149,8 @@ def _summary(
     report: Report | None,
     seconds: float,
 ) -> Summary:
+    from bridge.origins import origin_map
+
     preprocessing = vars(model.preprocessing) if model.preprocessing else None
     return Summary(
         source=found.title,
@@ -160,5 +162,10 @@ def _summary(
         notes=model.notes,
         report=report,
         when_failed=f"the verification failed; {files[0]} and {files[1]} are kept.",
-        details={"target": target, "output_blobs": model.outputs, "preprocessing": preprocessing},
+        details={
+            "target": target,
+            "output_blobs": model.outputs,
+            "preprocessing": preprocessing,
+            "layer_origins": origin_map(model),
+        },
     )

@@ -92,7 +92,7 @@ def _message(error: BaseException) -> str:
     if interruption is not None:
         return interruption.message if isinstance(interruption, InterruptedAfterWriting) else NOTHING_WRITTEN
     if isinstance(error, ConversionError):
-        return _with_options(str(error))
+        return with_options(str(error))
     if isinstance(error, MemoryError):
         return "There is not enough memory for this net."
     if isinstance(error, OSError):  # what the system refuses is seldom the program's fault
@@ -105,7 +105,8 @@ def _message(error: BaseException) -> str:
     )
 
 
-def _with_options(message: str) -> str:
+def with_options(message: str) -> str:
+    """The message with the options that it names by the library's keywords."""
     named = [option for keyword, option in _OPTIONS.items() if keyword in message]
     return f"{message} (On the command line: {', '.join(named)}.)" if named else message
 

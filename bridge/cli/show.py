@@ -15,6 +15,8 @@ from bridge.cli import errors
 from bridge.cli.options import Manner
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from bridge.verification.report import Report
 
 # Wide enough for any path: rich would break lines at 80 columns when the output goes to a file or a pipe.
@@ -62,7 +64,7 @@ def show(summary: Summary, manner: Manner) -> int:
         click.echo(json.dumps(as_dict(summary), indent=2, allow_nan=False))
     else:
         if not manner.quiet:
-            _print_table(rows(summary))
+            print_lines(rows(summary))
         if report is not None and (failed or not manner.quiet):
             click.echo(str(report) if manner.quiet else f"\n{report}", err=manner.quiet)
         if failed:
@@ -89,8 +91,8 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     """Label and text of each line of the table."""
     lines = [
         ("Source", [summary.source]),
-        ("Input", [_tensor_text(name, shape) for name, shape in summary.inputs.items()]),
-        ("Output", [_tensor_text(name, shape) for name, shape in summary.outputs.items()]),
+        ("Input", [tensor_text(name, shape) for name, shape in summary.inputs.items()]),
+        ("Output", [tensor_text(name, shape) for name, shape in summary.outputs.items()]),
         *((name.capitalize(), [f"{count:,}"]) for name, count in summary.counts.items()),
         ("Files", [f"{path}  {size_text(path.stat().st_size)}" for path in summary.files]),
         ("Time", [f"{summary.seconds:.1f} s"]),
@@ -110,7 +112,8 @@ def grouped(notes: Sequence[str]) -> list[str]:
     ]
 
 
-def _tensor_text(name: str, shape: Sequence[int]) -> str:
+def tensor_text(name: str, shape: Sequence[object]) -> str:
+    """A tensor's name and its shape."""
     return f"{name}  {'×'.join(map(str, shape)) or 'scalar'}"
 
 
@@ -126,8 +129,8 @@ def size_text(count: int) -> str:
     return f"{size:.2f} GB"
 
 
-def _print_table(lines: Sequence[tuple[str, str]]) -> None:
-    from rich.console import Console
+def print_lines(lines: Sequence[tuple[str, str]]) -> None:
+    """Print lines of a label and a text each."""
     from rich.table import Table
     from rich.text import Text
 
@@ -136,5 +139,12 @@ def _print_table(lines: Sequence[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(Text(label, style="bold"), Text(text))
+    print_table(table)
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table of rich's on stdout, as wide as the terminal is; lines are not broken in a file or a pipe."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
     Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False).print(table)

@@ -75,7 +75,11 @@ class SymbolGraph:
             owners = (internals[index].name for index in range(len(listed)))
         by_name = {node.name: node for node in graph.nodes}
         for owner, output, shape in zip(owners, listed, shapes, strict=True):
-            node = by_name[owner]
+            node = by_name.get(owner)
+            if node is None:
+                raise SourceError(
+                    f"{owner} makes several tensors that MXNet does not tell apart; it cannot be exported."
+                )
             node.tensors.append(tensor_name(node, output, len(node.tensors)))
             node.shapes.append(shape)
         return graph

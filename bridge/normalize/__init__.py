@@ -10,6 +10,7 @@ from bridge.normalize.fold_affine import fold_affine
 from bridge.normalize.fold_batch_norm import fold_batch_norm
 from bridge.normalize.fold_padding import fold_padding
 from bridge.normalize.name_nodes import name_nodes
+from bridge.normalize.push_transposes import settle_transposes
 from bridge.normalize.remove_no_ops import remove_no_ops
 from bridge.normalize.settle_shapes import settle_shapes
 
@@ -19,12 +20,12 @@ Pass = Callable[[gs.Graph], bool]
 def passes(*, merge_bn: bool) -> list[Pass]:
     """The passes in the order in which they run.
 
-    Shapes come first: all the others rely on them. Idle nodes go before the folds that look at neighbours; pads before
-    batch norms, so that Pad, Conv and BatchNormalization in a row become one; names last, since they come from what
-    is left.
+    Shapes come first: all the others rely on them. Idle nodes go before the folds that look at neighbours, and so do
+    Transposes; pads before batch norms, so that Pad, Conv and BatchNormalization in a row become one; names last, since
+    they come from what is left.
     """
     folds: list[Pass] = [fold_batch_norm, fold_affine] if merge_bn else []
-    return [settle_shapes, remove_no_ops, fold_padding, *folds, name_nodes]
+    return [settle_shapes, remove_no_ops, settle_transposes, fold_padding, *folds, name_nodes]
 
 
 def normalize(graph: gs.Graph, *, merge_bn: bool = True) -> None:
@@ -33,6 +34,8 @@ def normalize(graph: gs.Graph, *, merge_bn: bool = True) -> None:
     for step in passes(merge_bn=merge_bn):
         if step(graph):
             graph.cleanup(remove_unused_graph_inputs=False)
+    # The order that a graph read back from a file is sorted into, so that both give the same Caffe files.
+    graph.toposort()
 
 
 __all__ = ["normalize", "passes"]

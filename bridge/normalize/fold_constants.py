@@ -1,32 +1,79 @@
 """Nodes that depend on constants and static shapes alone are computed now, by onnx's reference evaluator.
 
-The evaluator runs over the foldable nodes only, so no weights but those that such a node reads pass through it.
+The evaluator runs over the foldable nodes only, so no weights but those that such a node reads pass through it. What
+would blow up is refused: one node can make gigabytes out of a constant of a few numbers.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
-from onnx import helper
+from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
+
+from onnx2caffe.errors import SourceError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LARGEST_GROWN = 1 << 24
+"""Most numbers that a node may make out of fewer; what is no larger than its inputs is always computed."""
+
+_LARGEST_SHAPE = 1024
 
 # Their value depends on more than their inputs.
 _NEVER = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 )
 
+_CONSTANT_FORMS: dict[str, type[np.generic]] = {
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+}
+
 
 def fold_constants(graph: gs.Graph) -> bool:
-    """Replace the outputs of all foldable nodes by constants."""
+    """Replace the outputs of all foldable nodes by constants.
+
+    Raises:
+        SourceError: the model cannot be right, since onnx cannot compute a node from its constants.
+    """
     changed = _fold_shapes(graph)
     for node in graph.nodes:
-        if node.op in _NEVER or any(isinstance(v, gs.Graph) for v in node.attrs.values()):
-            continue
-        if all(isinstance(tensor, gs.Constant) or not tensor.name for tensor in node.inputs):
+        if node.op == "Constant" and not node.domain:
+            _become_constant(node.outputs[0], _values(node))
+            changed = True
+        elif _is_foldable(node):
             _evaluate(node, graph)
             changed = True
     return changed
+
+
+def _is_foldable(node: gs.Node) -> bool:
+    if node.op in _NEVER or node.domain or any(isinstance(value, gs.Graph) for value in node.attrs.values()):
+        return False
+    # Outputs that have become constants have left the node.
+    made = any(tensor.name for tensor in node.outputs)
+    return made and all(isinstance(tensor, gs.Constant) or not tensor.name for tensor in node.inputs)
+
+
+def _values(node: gs.Node) -> Array:
+    """The value of a Constant node, in whichever attribute it is."""
+    value = node.attrs.get("value")
+    if isinstance(value, gs.Constant):
+        return np.asarray(value.values)
+    for name, kind in _CONSTANT_FORMS.items():
+        if name in node.attrs:
+            return np.asarray(node.attrs[name], kind)
+    raise SourceError(
+        f"The Constant node of {node.outputs[0].name!r} holds {', '.join(node.attrs) or 'a sparse tensor'}: only dense "
+        "tensors of numbers can be converted."
+    )
 
 
 def _fold_shapes(graph: gs.Graph) -> bool:
@@ -39,36 +86,88 @@ def _fold_shapes(graph: gs.Graph) -> bool:
         if shape is None or not all(isinstance(length, (int, np.integer)) for length in shape):
             continue
         if node.op == "Size":
-            values = np.array(int(np.prod(shape)), np.int64)
+            values = np.array(math.prod(shape), np.int64)
         else:
             values = np.array(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))], np.int64)
-        _become_constant(node.outputs[0], values, graph)
+        _become_constant(node.outputs[0], values)
         changed = True
     return changed
 
 
 def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
-    proto = gs.exporters.onnx_exporter.OnnxExporter.export_node(node)
+    """Compute the node."""
     outputs = [tensor for tensor in node.outputs if tensor.name]
-    model = helper.make_model(
-        helper.make_graph(
-            [proto],
-            "fold",
-            [helper.make_value_info(tensor.name, _any_type(tensor)) for tensor in node.inputs if tensor.name],
-            [helper.make_value_info(tensor.name, helper.make_tensor_type_proto(1, None)) for tensor in outputs],
-        ),
-        opset_imports=[helper.make_opsetid("", graph.opset)],
-    )
+    _refuse_growth(node, graph)
     feeds = {tensor.name: np.asarray(tensor.values) for tensor in node.inputs if tensor.name}
-    results = ReferenceEvaluator(model).run(None, feeds)
-    for tensor, values in zip(outputs, results, strict=True):
-        _become_constant(tensor, np.asarray(values), graph)
+    model = _model(node, graph, [_value_info(name, values) for name, values in feeds.items()], [])
+    try:
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(model).run(None, feeds)
+    except Exception as error:  # the evaluator raises whatever numpy raises over values that do not fit
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise SourceError(
+            f"Node {node.name or outputs[0].name!r} ({node.op}) cannot be computed from its constants: {reason}"
+        ) from error
+    for tensor, result in zip(outputs, results, strict=True):
+        values = np.asarray(result)
+        for source in node.inputs:
+            if source.name and np.may_share_memory(values, source.values):
+                # A view, as a Reshape gives: neither may be written to for the sake of one reader any more.
+                values, source.values = _read_only(values), _read_only(source.values)
+        _become_constant(tensor, values)
 
 
-def _any_type(tensor: gs.Constant) -> onnx.TypeProto:
-    return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(np.asarray(tensor.values).dtype), tensor.shape)
+def _read_only(values: Array) -> Array:
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
-def _become_constant(tensor: gs.Variable, values: np.ndarray, graph: gs.Graph) -> None:  # type: ignore[type-arg]
+def _refuse_growth(node: gs.Node, graph: gs.Graph) -> None:
+    """Refuse a node that makes very many numbers out of few, as onnx infers from the values that shapes depend on."""
+    values, infos = [], []
+    for tensor in {tensor.name: tensor for tensor in node.inputs if tensor.name}.values():
+        if math.prod(tensor.shape) <= _LARGEST_SHAPE:
+            values.append(numpy_helper.from_array(np.asarray(tensor.values), tensor.name))
+        else:
+            infos.append(_value_info(tensor.name, tensor))
+    inferred = shape_inference.infer_shapes(_model(node, graph, infos, values), data_prop=True)
+    most = max(LARGEST_GROWN, *(math.prod(tensor.shape) for tensor in node.inputs if tensor.name), 0)
+    # What is not inferred depends on many values, such as those of NonZero, and is not many more than they are.
+    made: list[float] = [_size(output.type.tensor_type.shape) for output in inferred.graph.output]
+    if node.op == "Range":
+        made.append(_range_length(node))
+    if max(made, default=0) > most:
+        raise SourceError(
+            f"Node {node.name or node.outputs[0].name!r} ({node.op}) makes {max(made):,.0f} numbers out of constants; "
+            f"{most:,} are the most that are computed ahead."
+        )
+
+
+def _size(shape: onnx.TensorShapeProto) -> int:
+    return math.prod(dim.dim_value for dim in shape.dim if dim.HasField("dim_value"))
+
+
+def _range_length(node: gs.Node) -> float:
+    start, limit, step = (float(tensor.values) for tensor in node.inputs)
+    return (limit - start) / step if step else 0.0
+
+
+def _model(
+    node: gs.Node, graph: gs.Graph, inputs: list[onnx.ValueInfoProto], values: list[onnx.TensorProto]
+) -> onnx.ModelProto:
+    proto = gs.exporters.onnx_exporter.OnnxExporter.export_node(node)
+    # Of no type yet: what a node makes is not always known.
+    outputs = [onnx.ValueInfoProto(name=tensor.name) for tensor in node.outputs if tensor.name]
+    made = helper.make_graph([proto], "fold", inputs, outputs, values)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", graph.opset)])
+
+
+def _value_info(name: str, values: Any) -> onnx.ValueInfoProto:
+    """The type of an array or a constant, whose values stay untouched."""
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(values.dtype)), values.shape)
+
+
+def _become_constant(tensor: gs.Variable, values: Array) -> None:
     tensor.inputs.clear()
     tensor.to_constant(values)

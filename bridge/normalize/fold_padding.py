@@ -29,7 +29,7 @@ def _fold(pad: gs.Node, graph: gs.Graph) -> bool:
     spatial = widths[2:rank] + widths[rank + 2 :]
     own = list(conv.attrs.get("pads", [0] * len(spatial)))
     conv.attrs["pads"] = [a + b for a, b in zip(own, spatial, strict=True)]
-    return bypass(pad, graph)
+    return bypass(pad, graph, into=conv)
 
 
 def _zero_pads(pad: gs.Node) -> list[int] | None:

@@ -16,38 +16,56 @@ from onnx2caffe.errors import ConversionError
 LARGEST_VALUE_READ = 1024
 
 
+# onnx cannot infer what these make: the shape and type of their first input.
+_LIKE_FIRST_INPUT = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+
+
 def infer_shapes(graph: gs.Graph) -> bool:
     """Fill in the shapes that are missing."""
-    if all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
-        return False
+    while not all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
+        _infer_once(graph)
+        if not _copy_shapes(graph):
+            break
+    return False
+
+
+def _copy_shapes(graph: gs.Graph) -> bool:
+    changed = False
+    for node in graph.nodes:
+        if node.op in _LIKE_FIRST_INPUT and not node.domain:
+            source, result = node.inputs[0], node.outputs[0]
+            if _known(source) and not _known(result):
+                result.shape, result.dtype = list(source.shape), source.dtype
+                changed = True
+    return changed
+
+
+def _infer_once(graph: gs.Graph) -> None:
     model = light_model(graph)
-    try:
-        inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    except shape_inference.InferenceError as error:
-        raise ConversionError(f"The shapes of the graph do not fit together: {_first_line(error)}") from None
+    inferred = _inferred(model)
     tensors = graph.tensors()
-    for info in inferred.graph.value_info:
+    for info in (*inferred.graph.value_info, *inferred.graph.output):
         tensor = tensors.get(info.name)
-        if tensor is None or not info.type.HasField("tensor_type"):
+        if tensor is None or isinstance(tensor, gs.Constant) or not info.type.HasField("tensor_type"):
             continue
         kind = info.type.tensor_type
         if kind.HasField("shape") and not _known(tensor):
             tensor.shape = [d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in kind.shape.dim]
         if tensor.dtype is None and kind.elem_type:
             tensor.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
-    for output, info in zip(graph.outputs, inferred.graph.output, strict=True):
-        dims = info.type.tensor_type.shape.dim
-        if not _known(output):
-            output.shape = [d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in dims]
-    return False
 
 
 def _known(tensor: gs.Tensor) -> bool:
     return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the shapes and types that onnx infers; ConversionError where they do not fit together."""
+    try:
+        return shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    except shape_inference.InferenceError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConversionError(f"The shapes of the graph do not fit together: {reason}") from error
 
 
 def light_model(graph: gs.Graph) -> onnx.ModelProto:
@@ -65,13 +83,21 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
             else:
                 inputs[tensor.name] = _value_info(tensor)
     outputs = [_value_info(tensor) for tensor in graph.outputs]
-    proto = helper.make_graph(nodes, "shapes", list(inputs.values()), outputs, list(initializers.values()))
+    # The rest onnx finds out again; what these make it cannot, or not without the values it depends on.
+    special = [node for node in graph.nodes if node.domain or node.op in _LIKE_FIRST_INPUT]
+    made = [tensor for node in special for tensor in node.outputs if tensor.name and _known(tensor)]
+    infos = [_value_info(tensor) for tensor in made if not any(tensor is output for output in graph.outputs)]
+    weights = list(initializers.values())
+    proto = helper.make_graph(nodes, "shapes", list(inputs.values()), outputs, weights, value_info=infos)
     opsets = list(graph.import_domains) if graph.import_domains else [helper.make_opsetid("", graph.opset)]
     functions = [gs.exporters.onnx_exporter.OnnxExporter.export_function(f) for f in graph.functions]
     return helper.make_model(proto, opset_imports=opsets, functions=functions)
 
 
 def _value_info(tensor: gs.Tensor) -> onnx.ValueInfoProto:
-    dtype = tensor.dtype if tensor.dtype is not None else np.float32
-    kind = dtype if isinstance(dtype, int) else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    dtype = tensor.dtype
+    if dtype is None:
+        kind = int(onnx.TensorProto.UNDEFINED)
+    else:
+        kind = dtype if isinstance(dtype, int) else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return helper.make_tensor_value_info(tensor.name, kind, tensor.shape)

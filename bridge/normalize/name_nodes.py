@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
+from bridge.origins import record, sources_of
+
 
 def name_nodes(graph: gs.Graph) -> bool:
     """Name the nodes; tensor names are unique, so these are."""
     changed = False
     for node in graph.nodes:
         name = node.outputs[0].name
-        changed |= node.name != name
-        node.name = name
+        if node.name != name:
+            record(node, sources_of(node))
+            node.name = name
+            changed = True
     return changed

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from bridge.origins import absorb
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -27,22 +29,34 @@ def producer(tensor: gs.Tensor) -> gs.Node | None:
     return tensor.inputs[0] if tensor.inputs else None
 
 
-def bypass(node: gs.Node, graph: gs.Graph) -> bool:
-    """Take `node` out: its readers read its first input. False where that would rename an output of the graph."""
+def redirect_readers(tensor: gs.Tensor, other: gs.Tensor) -> None:
+    """Let all that read `tensor` read `other`."""
+    for reader in list(tensor.outputs):
+        for position, read in enumerate(reader.inputs):
+            if read is tensor:
+                reader.inputs[position] = other
+
+
+def bypass(node: gs.Node, graph: gs.Graph, *, into: gs.Node | None = None) -> bool:
+    """Take `node` out: its readers read its first input. False where that would rename an output of the graph.
+
+    `into` is the node that now does its work; by default the one that makes its input, else those that read it.
+    """
     source, result = node.inputs[0], node.outputs[0]
     if any(result is output for output in graph.outputs):
         maker = producer(source)
         if maker is None or len(source.outputs) != 1 or any(source is output for output in graph.outputs):
             return False
+        absorb(into or maker, node)
         # The maker takes over the output's name, which the user knows.
         node.outputs.clear()
         node.inputs.clear()
         maker.outputs[maker.outputs.index(source)] = result
         return True
-    for reader in list(result.outputs):
-        for position, tensor in enumerate(reader.inputs):
-            if tensor is result:
-                reader.inputs[position] = source
+    heir = into or producer(source)
+    for taker in [heir] if heir is not None else list(result.outputs):
+        absorb(taker, node)
+    redirect_readers(result, source)
     node.outputs.clear()
     node.inputs.clear()
     return True
@@ -50,6 +64,7 @@ def bypass(node: gs.Node, graph: gs.Graph) -> bool:
 
 def take_over_output(maker: gs.Node, node: gs.Node) -> None:
     """Let `maker` make what `node`, its only reader, made; `node` is left without tensors."""
+    absorb(maker, node)
     result = node.outputs[0]
     node.outputs.clear()
     node.inputs.clear()

@@ -14,10 +14,12 @@ from bridge.preprocessing import apply_preprocessing
 from bridge.source import Source
 from bridge.verification.errors import ReaderError
 from bridge.verification.readers.reader import Reader
+from bridge.verification.reference import source_outputs
 from bridge.verification.reference_onnx import run_onnx
 from bridge.verification.report import Report, Row
 from bridge.verification.run import run_readers
 from bridge.verification.samples import split_samples
+from onnx2caffe.errors import ConversionError
 from onnx2caffe.model import CaffeModel, SavedModel
 from ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE, DetectionDifference
 
@@ -56,7 +58,7 @@ def compare_detectors(run: Run, source: Source) -> Report:
     failed: dict[str, str] = {}
     skipped = dict(run.missing)
     for sample in split_samples(run.raw, run.model.inputs):
-        reference, limit = _reference(source, sample, run.model, fields)
+        reference, limit, may_continue = _reference(source, sample, run.model, fields)
         ran = run_readers(run.readers, *run.files, sample, fetch=[blob])
         skipped |= ran.skipped
         for reader, result in ran.results.items():
@@ -65,7 +67,7 @@ def compare_detectors(run: Run, source: Source) -> Report:
                 continue
             size = (shape[2], shape[3])
             found = ssd_heads.detections(result[blob], size, score_threshold=fields.confidence_threshold)
-            difference = ssd_heads.compare_detections(reference, found, limit)
+            difference = ssd_heads.compare_detections(reference, found, limit, may_continue=may_continue)
             worst[reader] = _worse(worst[reader], difference) if reader in worst else difference
     rows = tuple(row for reader, found in worst.items() for row in _rows(reader, output, blob, found, shape))
     return Report(tolerance=SCORE_TOLERANCE, rows=rows, failed=failed, skipped=skipped)
@@ -73,19 +75,37 @@ def compare_detectors(run: Run, source: Source) -> Report:
 
 def _reference(
     source: Source, sample: Mapping[str, FloatArray], model: CaffeModel, fields: Any
-) -> tuple[ssd_heads.Detections, int]:
-    """The source's own detections, and how many it returns at most (0 for any number)."""
+) -> tuple[ssd_heads.Detections, int, bool]:
+    """The source's detections, how many it returns at most (0 for any number), and whether Caffe's list may go on."""
     ((name, shape),) = model.inputs.items()
     x = apply_preprocessing(sample[name], model.preprocessing)
     if not ssd_heads.is_ssd(source):
         (rows,) = run_onnx(source, {name: x}).values()
         found = ssd_heads.detections(rows, (shape[2], shape[3]), score_threshold=fields.confidence_threshold)
-        return found, fields.keep_top_k
+        return found, fields.keep_top_k, False
     from bridge.export import load_mxnet
 
-    arrays = [part.asnumpy() for part in source(load_mxnet().nd.array(x))]
+    mxnet = load_mxnet()
+    try:
+        arrays = [part.asnumpy() for part in source(mxnet.nd.array(x))]
+    except mxnet.MXNetError as error:
+        raise ConversionError(f"{source.name} cannot run: {str(error).strip().splitlines()[-1]}") from error
     suppresses = 0 < source.nms_thresh < 1
-    return ssd_heads.from_gluon(*arrays), source.post_nms if suppresses else 0
+    return (
+        ssd_heads.from_gluon(*arrays),
+        source.post_nms if suppresses else 0,
+        _is_cut(source, {name: x}, model, fields),
+    )
+
+
+def _is_cut(net: Any, inputs: Mapping[str, FloatArray], model: CaffeModel, fields: Any) -> bool:
+    """Whether more boxes have a score than the net lets enter suppression."""
+    if not (0 < net.nms_thresh < 1 and net.nms_topk > 0):
+        return False
+    classes, _ = source_outputs(net, inputs, model.inputs, preprocessing=None, outputs=None, softmax=False)
+    powers = np.exp(classes - classes.max(axis=-1, keepdims=True))
+    scores = powers / powers.sum(axis=-1, keepdims=True)
+    return bool((scores[..., 1:] > fields.confidence_threshold).sum(axis=(1, 2)).max() > net.nms_topk)
 
 
 def _worse(a: DetectionDifference, b: DetectionDifference) -> DetectionDifference:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
+from bridge.origins import walk_back
 from bridge.verification.compare import TOLERANCE, Difference, difference
 from bridge.verification.prototxt import Unfolded, without_in_place
 from bridge.verification.readers.reader import Reader
@@ -126,6 +127,7 @@ def _describe(
         relative=found.relative,
         problem=found.problem,
         unchecked=_unchecked(net, layer, agreed),
+        source=walk_back(model).get(layer, ()),
     )
 
 

@@ -42,6 +42,7 @@ class FirstDifference:
         blob: name of the blob.
         tensor: name of the ONNX tensor it should hold.
         origin: names of the ONNX nodes whose work the layer does.
+        source: names of the layers of the source whose work it does.
         absolute: the largest |difference|.
         relative: that divided by the largest |value| of the tensor.
         problem: why the two could not be compared, else empty.
@@ -59,6 +60,7 @@ class FirstDifference:
     relative: float
     problem: str = ""
     unchecked: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         size = self.problem or f"off by {_number(self.absolute)} (relative {_number(self.relative)})"
@@ -67,6 +69,8 @@ class FirstDifference:
             text += f" It computes {', '.join(self.origin)} and should give tensor {self.tensor}."
         else:
             text += f" It should give tensor {self.tensor}."
+        if self.source and self.source != self.origin:
+            text += f" In the source that is {', '.join(self.source)}."
         if self.unchecked:
             text += f" The fault may also lie in {', '.join(self.unchecked)}, which could not be checked."
         return text

@@ -23,6 +23,7 @@ VERSIONS: tuple[Version, ...] = ((3, 10), (3, 11), (3, 12))
 PINS = {"numpy": "1.26.4", "protobuf": "3.20.3", "scikit-image": "0.22.0", "six": "1.17.0"}
 SOURCE = {"brocolli-caffe": "9.0.2"}
 
+_SMALL_LIMIT = "SetTotalBytesLimit(536870912)"
 _UNCHECKED = ("eltwise_layer.cpp", "scale_layer.cpp")
 
 _CMAKE = """\
@@ -123,7 +124,16 @@ def _unpack(archive: Path, folder: Path) -> Path:
     (source / "include/caffe/proto/caffe.pb.h").unlink(missing_ok=True)
     for name in _UNCHECKED:
         _put_checks_back(source / "src/caffe/layers" / name)
+    _lift_limit(source / "src/caffe/util/io.cpp")
     return source
+
+
+def _lift_limit(file: Path) -> None:
+    """Read models up to protobuf's own 2 GB, as stock Caffe does, instead of 512 MiB."""
+    text = file.read_text(encoding="utf-8")
+    if text.count(_SMALL_LIMIT) != 2:
+        raise SetupError(f"{file.name} sets its limit {text.count(_SMALL_LIMIT)} times, two were expected")
+    file.write_text(text.replace(_SMALL_LIMIT, "SetTotalBytesLimit(2147483647)"), encoding="utf-8")
 
 
 def _put_checks_back(file: Path) -> None:

@@ -127,7 +127,10 @@ def test_unsupported_nodes_in_json(run: Run, refused: Path) -> None:
     ("words", "message"),
     [
         (["convert"], "Missing argument 'SOURCE'."),
-        (["convert", "net.onnx", "--target", "tf"], "'tf' is not one of 'ssd', 'bvlc', 'opencv'."),
+        (
+            ["convert", "net.onnx", "--target", "tf"],
+            "'tf' is not one of 'ssd', 'bvlc', 'opencv', 'ncnn', 'mnn', 'tensorrt', 'nnie'.",
+        ),
         (["convert", "net.onnx", "--relu6", "no"], "'no' is not one of 'exact', 'layer', 'relu'."),
         (["convert", "net.onnx", "--input-shape", "1,3,x"], "'1,3,x' is not a shape such as 1,3,224,224"),
         (["convert", "net.onnx", "--input-shape", "1,0,8,8"], "'1,0,8,8' is not a shape such as"),

@@ -72,6 +72,9 @@ def test_json_is_one_object(run: Run, net: Path, folder: Path) -> None:
     assert got.pop("seconds") > 0
     model = read_model("x.prototxt", "x.caffemodel")
     assert model.parameter_count >= 108
+    origins = got.pop("layer_origins")
+    assert list(origins) == [layer.message.name for layer in model.layers]
+    assert origins["conv"] == {"nodes": ["conv"], "source": ["conv"]}
     assert got == {
         "source": "net.onnx",
         "inputs": {"data": [1, 3, 8, 8]},

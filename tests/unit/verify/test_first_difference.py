@@ -47,6 +47,7 @@ def test_names_the_layer_its_origin_and_what_was_not_checked(
     assert (found.reader, found.layer, found.tensor, found.origin) == (reader.name, layer, tensor, origin)
     assert found.type == net.layer(layer).message.type
     assert found.unchecked == unchecked
+    assert found.source == origin
     assert found.absolute == pytest.approx(1, abs=1e-5)
 
 

@@ -1,0 +1,154 @@
+"""`gluon2caffe inspect`."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli.errors import FAILED
+from bridge.cli.inspection_tables import show_inspection
+from bridge.cli.options import (
+    Manner,
+    Shape,
+    SourceWords,
+    Wishes,
+    input_shape_option,
+    manner_options,
+    merge_bn_option,
+    source_options,
+    target_option,
+    wish_options,
+)
+from bridge.cli.output import check_writable
+from bridge.cli.source import find_source
+from bridge.cli.stage_one import arguments, intermediate, opened, serialised
+from bridge.cli.steps import shown_steps
+from onnx2caffe.atomic import atomic_files
+from onnx2caffe.errors import SourceError
+
+if TYPE_CHECKING:
+    from bridge.inspection.description import Inspection
+
+_USUAL_PORT = 8080
+
+
+@dataclasses.dataclass(frozen=True)
+class Viewing:
+    """Whether and how Netron shows the model."""
+
+    netron: bool
+    port: int
+    browser: bool
+
+
+@click.command(short_help="Look inside: nodes, their layers and costs, refusals.")
+@source_options
+@input_shape_option
+@wish_options
+@merge_bn_option
+@target_option
+@click.option(
+    "--save",
+    "file",
+    metavar="FILE.onnx",
+    type=click.Path(path_type=Path),
+    help="Keep the intermediate model in this file.",
+)
+@click.option("--netron", is_flag=True, help="Show it in Netron, on this machine alone, until Ctrl-C.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_USUAL_PORT,
+    show_default=True,
+    help="Where Netron is served; 0 for any port that is free.",
+)
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the web browser on Netron.")
+@manner_options
+def inspect(
+    words: SourceWords,
+    input_shape: Shape | dict[str, Shape] | None,
+    wishes: Wishes,
+    merge_bn: bool,
+    target: str,
+    file: Path | None,
+    netron: bool,
+    port: int,
+    browser: bool,
+    manner: Manner,
+) -> int:
+    """Look inside SOURCE: every node of the intermediate model, the Caffe layers it becomes, what it costs.
+
+    Nothing is converted or written but what --save names. The exit status is 1 where the target cannot compute all of
+    SOURCE exactly: each node in the way is listed with the reason and what to do about it.
+
+    SOURCE can also be a .prototxt, with its .caffemodel as PARAMS or beside it: its layers are shown, and those that
+    the target does not have are listed.
+    """
+    viewing = Viewing(netron, port, browser)
+    if netron:
+        from bridge.inspection.netron_view import require_netron
+
+        require_netron()
+    if Path(words.source).suffix == ".prototxt":
+        if file is not None or input_shape is not None or not merge_bn or any(dataclasses.astuple(wishes)):
+            raise click.UsageError("Of a .prototxt only its layers are shown: it takes --target and --netron alone.")
+        return _inspect_files(words, target, viewing, manner)
+    found = find_source(words)
+    saved = None if file is None else file.expanduser()
+    if saved is not None:
+        check_writable([saved], found.files)
+    content = b""
+    with shown_steps(manner) as steps:
+        source = opened(found, steps)
+        asked = arguments(found, input_shape, merge_bn, wishes)
+        made = intermediate(source, asked, steps)
+        if saved is not None or netron:
+            content = serialised(made, steps)
+        from bridge.inspection.inspect import inspect_intermediate
+
+        seen = dataclasses.replace(inspect_intermediate(made, source, asked, target=target), source=found.title)
+        if saved is not None:
+            steps.begin("Writing the file")
+            with atomic_files(saved, size=len(content)) as (stream,):
+                stream.write(content)
+    files = [] if saved is None else [saved]
+    if not netron:
+        return show_inspection(seen, files, manner)
+    with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
+        # A file of its own in a folder of its own: what else the user keeps beside his file is not served.
+        shown = Path(folder) / "intermediate.onnx"
+        shown.write_bytes(content)
+        return _show_in_netron(seen, files, shown, viewing, manner)
+
+
+def _inspect_files(words: SourceWords, target: str, viewing: Viewing, manner: Manner) -> int:
+    """Show Caffe files."""
+    from bridge.inspection.caffe_files import inspect_caffe_files, weights_beside
+
+    if words.random or words.classes is not None:
+        raise click.UsageError("--random and --classes go with the name of a zoo net.")
+    prototxt = Path(words.source).expanduser()
+    caffemodel = words.params.expanduser() if words.params is not None else weights_beside(prototxt)
+    for path in (prototxt, caffemodel):
+        if path is not None and not path.is_file():
+            raise SourceError(f"There is no file {path}.")
+    seen = inspect_caffe_files(prototxt, caffemodel, target=target)
+    if not viewing.netron:
+        return show_inspection(seen, [], manner)
+    return _show_in_netron(seen, [], prototxt, viewing, manner)
+
+
+def _show_in_netron(seen: Inspection, files: list[Path], shown: Path, viewing: Viewing, manner: Manner) -> int:
+    """Print what was seen and where Netron shows it, and serve until Ctrl-C."""
+    from bridge.inspection.netron_view import NetronView
+
+    # Ctrl-C is how this ends, from the moment that the address can be read.
+    with NetronView(shown, viewing.port, browse=viewing.browser) as view, suppress(KeyboardInterrupt):
+        show_inspection(seen, files, manner, address=view.url)
+        view.wait()
+    return 0 if seen.convertible else FAILED

@@ -1,0 +1,140 @@
+"""An inspection as it is printed: the tables for people, or one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli import errors
+from bridge.cli.options import Manner
+from bridge.cli.show import grouped, print_lines, print_table, size_text, tensor_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bridge.inspection.description import Inspection, LayerRow, NodeRow
+
+
+def show_inspection(seen: Inspection, files: Sequence[Path], manner: Manner, *, address: str = "") -> int:
+    """Print it in the manner the user asked for; the exit status is 1 where something is refused.
+
+    Args:
+        seen: what to print.
+        files: what was written.
+        manner: a quiet command prints refusals only, and the address of Netron, on stderr.
+        address: where Netron shows the model.
+    """
+    if manner.json:
+        sizes = [{"path": str(path), "bytes": path.stat().st_size} for path in files]
+        click.echo(json.dumps({**seen.to_dict(), "files": sizes, "netron": address or None}, indent=2))
+        return 0 if seen.convertible else errors.FAILED
+    if not manner.quiet:
+        print_table(_node_table(seen.nodes) if seen.nodes else _layer_table(seen.layers))
+        click.echo()
+        print_lines(_lines(seen, files))
+        click.echo()
+    if not seen.convertible:
+        errors.print_error(errors.with_options(seen.verdict))
+    elif not manner.quiet:
+        click.echo(seen.verdict)
+    if address:
+        click.echo(f"Netron shows it at {address} until Ctrl-C.", err=manner.quiet)
+    sys.stdout.flush()
+    return 0 if seen.convertible else errors.FAILED
+
+
+def _lines(seen: Inspection, files: Sequence[Path]) -> list[tuple[str, str]]:
+    """Label and text of what is known of the whole."""
+    counts = {"Nodes": len(seen.nodes), "Layers": len(seen.layers), "Parameters": seen.parameters, "MACs": seen.macs}
+    if not seen.nodes:
+        del counts["Nodes"], counts["MACs"]
+    lines = [
+        ("Source", [seen.source]),
+        ("Input", [tensor_text(name, shape) for name, shape in seen.inputs.items()]),
+        ("Output", [tensor_text(name, shape) if seen.nodes else name for name, shape in seen.outputs.items()]),
+        *((label, [f"{count:,}"]) for label, count in counts.items()),
+        ("Heads", seen.heads.splitlines()),
+        ("Files", [f"{path}  {size_text(path.stat().st_size)}" for path in files]),
+        ("Notes", grouped(seen.notes)),
+    ]
+    return [(label if index == 0 else "", text) for label, texts in lines for index, text in enumerate(texts)]
+
+
+def _node_table(nodes: Sequence[NodeRow]) -> Table:
+    """A row for each node; the last column stands where some node is not its own source."""
+    from rich.text import Text
+
+    with_source = any(source_text(node) for node in nodes)
+    table = _table(
+        "Node", "Operator", "Output", "Parameters>", "MACs>", "Caffe layers", *(["Source"] if with_source else [])
+    )
+    for node in nodes:
+        cells = [
+            Text(node.name),
+            Text(node.operator),
+            Text("\n".join(_shape_text(shape) for shape in node.outputs.values())),
+            Text(f"{node.parameters:,}" if node.parameters else ""),
+            Text(f"{node.macs:,}" if node.macs else ""),
+            Text("refused", style="bold red") if node.refusal else Text(_layers_text(node)),
+        ]
+        table.add_row(*cells, *([Text(source_text(node))] if with_source else []))
+    return table
+
+
+def _layers_text(node: NodeRow) -> str:
+    """The layers of a node, one on each line; one that is called like the node has its type alone."""
+    texts = [layer.type if layer.name == node.name else f"{layer.type} {layer.name}" for layer in node.layers]
+    return "\n".join(texts) or "none"
+
+
+def source_text(node: NodeRow) -> str:
+    """The Gluon blocks of a node, or the layers of its source where they say more than that it is in the net."""
+    blocks = [block for block in node.blocks if block.path]
+    if blocks:
+        return "\n".join(map(str, blocks))
+    return "" if node.source == (node.name,) else "\n".join(node.source)
+
+
+def _layer_table(layers: Sequence[LayerRow]) -> Table:
+    from rich.text import Text
+
+    table = _table("Layer", "Type", "Bottom", "Top", "Weights", "Parameters>")
+    for layer in layers:
+        count = sum(map(math.prod, layer.weights))
+        table.add_row(
+            Text(layer.name),
+            Text(layer.type),
+            Text(", ".join(layer.bottoms)),
+            Text(", ".join(layer.tops)),
+            Text(", ".join(map(_shape_text, layer.weights))),
+            Text(f"{count:,}" if count else ""),
+        )
+    return table
+
+
+def _table(*titles: str) -> Table:
+    """A table with these columns; one whose title ends in > is flush right.
+
+    Where the terminal is narrow, names are broken, and numbers, shapes and operators are not.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in titles:
+        table.add_column(
+            title.rstrip(">"),
+            justify="right" if title.endswith(">") else "left",
+            overflow="fold",
+            no_wrap=title.endswith(">") or title in ("Operator", "Output", "Type"),
+        )
+    return table
+
+
+def _shape_text(shape: Sequence[object]) -> str:
+    return "×".join(map(str, shape)) or "scalar"

@@ -1,0 +1,85 @@
+"""Looking inside Caffe files, whoever made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.inspection.description import Inspection, LayerRow
+from bridge.verification.errors import ReaderError
+from bridge.verification.prototxt import outline, read_net
+from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
+from onnx2caffe.errors import SourceError
+from onnx2caffe.lower import Refusal
+from onnx2caffe.read import read_weights
+from onnx2caffe.targets import Profile, profile_named
+
+# They only say where the data come from: every reader has its own way of being fed.
+_INPUT_TYPES = frozenset({"Input"})
+
+
+def weights_beside(prototxt: Path) -> Path | None:
+    """The .caffemodel of the same name in the same folder; None where there is none."""
+    beside = prototxt.with_suffix(".caffemodel")
+    return beside if beside.is_file() else None
+
+
+def inspect_caffe_files(prototxt: Path, caffemodel: Path | None = None, *, target: str = "ssd") -> Inspection:
+    """Look at the layers of a net, with the shapes of their weights where `caffemodel` is given.
+
+    Fields of a prototxt that this converter never writes are passed over. A target refuses the types of layers that
+    it does not have; what it makes of their fields is not looked at.
+
+    Raises:
+        SourceError: a file cannot be read, or is not what it should be.
+        ConversionError: the target is not known.
+    """
+    profile = profile_named(target)
+    try:
+        net = read_net(prototxt)
+    except ReaderError as error:
+        raise SourceError(str(error)) from error
+    if not net.layer:
+        raise SourceError(f"{prototxt} has no layers of the form `layer {{ ... }}`: it is empty, or in an older form.")
+    weights = {} if caffemodel is None else read_weights(caffemodel)
+    weights = {layer.name: weights.get(layer.name, []) for layer in net.layer}
+    rows = tuple(
+        LayerRow(
+            name=layer.name,
+            type=layer.type,
+            bottoms=tuple(layer.bottom),
+            tops=tuple(layer.top),
+            weights=tuple(tuple(blob.shape) for blob in weights[layer.name]),
+        )
+        for layer in net.layer
+        if layer.type not in _INPUT_TYPES
+    )
+    inputs, outputs = _ends(net)
+    files = [prototxt.name] if caffemodel is None else [prototxt.name, caffemodel.name]
+    return Inspection(
+        source=", ".join(files),
+        target=target,
+        inputs=inputs,
+        outputs=dict.fromkeys(outputs, ()),
+        nodes=(),
+        layers=rows,
+        refusals=tuple(_refusal(layer, profile) for layer in net.layer if _is_missing(layer, profile)),
+        parameters=sum(blob.size for blobs in weights.values() for blob in blobs),
+    )
+
+
+def _is_missing(layer: LayerParameter, profile: Profile) -> bool:
+    return layer.type not in _INPUT_TYPES and not profile.has(layer.type)
+
+
+def _refusal(layer: LayerParameter, profile: Profile) -> Refusal:
+    blobs = f"{list(layer.bottom)} -> {list(layer.top)}"
+    return Refusal(layer.name, layer.type, blobs, f"{profile.title} has no layer of this type", remedy="")
+
+
+def _ends(net: NetParameter) -> tuple[dict[str, tuple[int, ...]], tuple[str, ...]]:
+    """The inputs with their shapes, and the outputs; a net for training may have neither."""
+    try:
+        found = outline(net)
+    except (ReaderError, IndexError):
+        return {}, ()
+    return dict(found.inputs), found.outputs

@@ -1,0 +1,134 @@
+"""The library call `inspect_source`: what a source becomes, without writing anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+import ssd_heads
+from bridge.convert import Intermediate, lowering_options, to_intermediate
+from bridge.inspection.blocks import Block, block_of, blocks_by_prefix
+from bridge.inspection.cost import macs
+from bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
+from bridge.origins import all_sources, sources_of
+from bridge.progress import step
+from bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
+from onnx2caffe.lower import assemble, lower_nodes
+from onnx2caffe.model import Layer
+
+
+def inspect_source(
+    source: Source,
+    input_shape: InputShape = DEFAULT_INPUT_SHAPE,
+    *,
+    target: str = "ssd",
+    relu6: str = "exact",
+    **conversion: Any,
+) -> Inspection:
+    """Look at what a source becomes: each node of the intermediate, its Caffe layers, and all that is refused.
+
+    Nothing is written, and nodes that the target cannot compute are no error: they are in `refusals`.
+
+    Args:
+        source: as for `to_caffe`.
+        input_shape: as for `to_caffe`.
+        target: the reader to ask about, a name in `onnx2caffe.targets.PROFILES`.
+        relu6: as for `to_caffe`.
+        conversion: other keyword arguments of `to_caffe`.
+
+    Raises:
+        ConversionError: the source cannot be read, or the target is not known.
+    """
+    asked = {"input_shape": input_shape, **conversion}
+    return inspect_intermediate(to_intermediate(source, **asked), source, asked, target=target, relu6=relu6)
+
+
+def inspect_intermediate(
+    made: Intermediate, source: Source, asked: dict[str, Any], *, target: str = "ssd", relu6: str = "exact"
+) -> Inspection:
+    """Look at an intermediate that was made of `source` with the keyword arguments `asked`.
+
+    Its graph is changed as by a conversion: whoever wants to save it does so before.
+    """
+    step("Lowering to Caffe layers")
+    options = lowering_options(asked, relu6)
+    graph, sources = made.graph, all_sources(made.graph)
+    gluon = is_gluon_block(source)
+    nodes = _node_rows(graph, blocks_by_prefix(source) if gluon else {})
+    parameters = _parameter_count(graph.tensors().values())
+    inputs = {tensor.name: tuple(tensor.shape) for tensor in graph.inputs}
+    outputs = {tensor.name: tuple(tensor.shape or ()) for tensor in graph.outputs}
+    heads = _heads(source, inputs) if gluon else ""
+    net, blobs, refusals = lower_nodes(graph, target=target, options=options)
+    layers = net.layers if refusals else assemble(graph, net, blobs).layers
+    rows = layer_rows(layers, sources)
+    refused = {refusal.node: refusal for refusal in refusals}
+    return Inspection(
+        source=made.source,
+        target=target,
+        inputs=inputs,
+        outputs=outputs,
+        nodes=tuple(
+            replace(
+                node,
+                layers=tuple(row for row in rows if node.name in row.nodes),
+                refusal=refused.get(node.name),
+            )
+            for node in nodes
+        ),
+        layers=rows,
+        refusals=tuple(refusals),
+        parameters=parameters,
+        notes=(*made.notes, *net.notes),
+        heads=heads,
+    )
+
+
+def layer_rows(layers: Iterable[Layer], sources: dict[str, tuple[str, ...]]) -> tuple[LayerRow, ...]:
+    """Describe Caffe layers; `sources` are the layers of the source behind an ONNX node, where it is not itself."""
+    return tuple(
+        LayerRow(
+            name=layer.message.name,
+            type=layer.message.type,
+            bottoms=tuple(layer.message.bottom),
+            tops=tuple(layer.message.top),
+            weights=tuple(tuple(blob.shape) for blob in layer.blobs),
+            nodes=layer.origin,
+            source=tuple(dict.fromkeys(name for node in layer.origin for name in sources.get(node, (node,)))),
+        )
+        for layer in layers
+    )
+
+
+def _node_rows(graph: gs.Graph, blocks: dict[str, Block]) -> list[NodeRow]:
+    rows = []
+    for node in graph.nodes:
+        source = sources_of(node)
+        found = [block for name in source if (block := block_of(name, blocks)) is not None]
+        rows.append(
+            NodeRow(
+                name=node.name,
+                operator=f"{node.domain}:{node.op}" if node.domain else node.op,
+                outputs={tensor.name: tuple(tensor.shape or ()) for tensor in node.outputs if tensor.name},
+                parameters=_parameter_count(node.inputs),
+                macs=macs(node),
+                source=source,
+                blocks=tuple(dict.fromkeys(found)),
+            )
+        )
+    return rows
+
+
+def _parameter_count(tensors: Iterable[gs.Tensor]) -> int:
+    # Shape and type are known without reading the numbers of a file.
+    constants = {id(tensor): tensor for tensor in tensors if isinstance(tensor, gs.Constant)}
+    return sum(math.prod(each.shape) for each in constants.values() if np.dtype(each.dtype).kind == "f")
+
+
+def _heads(net: Any, inputs: dict[str, Shape]) -> str:
+    return str(ssd_heads.describe(net, next(iter(inputs.values())))) if ssd_heads.is_ssd(net) else ""

@@ -1,0 +1,187 @@
+"""Transposes move behind operators that work element by element or along an axis, where that makes them fewer.
+
+f(T(x)) = T(f(x)) for an operator f that works element by element; f(T(x), T(y)) = T(f(x, y)); a constant operand is
+transposed back once and for all; an axis a of f becomes the axis perm[a].
+
+A group is a set of such operators, together with the Transposes of one permutation that they read from. Behind it,
+a Transpose is needed for every result that others read; there it meets Transposes that undo it. A group moves only if
+fewer Transposes are left. The tensors that change their layout get names of their own, so that a name that the source
+knows always stands for the source's values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from bridge.normalize.merge_transposes import merge_transposes, permutation
+from bridge.normalize.surgery import producer
+from bridge.origins import record, sources_of
+
+Permutation = tuple[int, ...]
+
+# fmt: off
+_ELEMENTWISE = frozenset(
+    {
+        "Abs", "Cast", "Ceil", "Celu", "Clip", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish",
+        "Identity", "LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign",
+        "Softplus", "Softsign", "Sqrt", "Tanh", "ThresholdedRelu",
+    }
+)
+# fmt: on
+_BROADCASTING = frozenset(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "PRelu"])
+
+
+@dataclass
+class _Group:
+    """Operators, in order, and the Transposes that they read from."""
+
+    operators: list[gs.Node] = field(default_factory=list)
+    transposes: list[gs.Node] = field(default_factory=list)
+
+
+def settle_transposes(graph: gs.Graph) -> bool:
+    """Merge and move Transposes until they become no fewer."""
+    changed = merge_transposes(graph)
+    left = _count(graph)
+    while push_transposes(graph):
+        changed = True
+        merge_transposes(graph)
+        graph.cleanup(remove_unused_graph_inputs=False)
+        if _count(graph) >= left:
+            break
+        left = _count(graph)
+    return changed
+
+
+def _count(graph: gs.Graph) -> int:
+    return sum(node.op == "Transpose" for node in graph.nodes)
+
+
+def push_transposes(graph: gs.Graph) -> bool:
+    """Move Transposes behind every group for which that leaves fewer of them."""
+    changed = False
+    for order in dict.fromkeys(p for node in graph.nodes if (p := permutation(node)) is not None):
+        for group in _groups(graph, order):
+            if _saving(group, order, graph) > 0:
+                _push(group, order, graph)
+                changed = True
+    if changed:
+        graph.cleanup(remove_unused_graph_inputs=False).toposort()
+    return changed
+
+
+def _groups(graph: gs.Graph, order: Permutation) -> Iterable[_Group]:
+    """The connected groups for one permutation."""
+    group_of: dict[int, _Group] = {}  # by the identity of a node
+    for node in graph.nodes:
+        if permutation(node) == order:
+            group_of[id(node)] = _Group(transposes=[node])
+            continue
+        makers = [producer(tensor) for tensor in node.inputs if tensor.name and not isinstance(tensor, gs.Constant)]
+        if not makers or not all(maker is not None and id(maker) in group_of for maker in makers):
+            continue
+        if not _can_pass(node, len(order)):
+            continue
+        joined = _Group()
+        for group in {id(group_of[id(maker)]): group_of[id(maker)] for maker in makers}.values():
+            joined.operators += group.operators
+            joined.transposes += group.transposes
+        joined.operators.append(node)
+        for member in (*joined.operators, *joined.transposes):
+            group_of[id(member)] = joined
+    unique = {id(group): group for group in group_of.values() if group.operators}
+    place = {id(node): index for index, node in enumerate(graph.nodes)}
+    for group in unique.values():
+        group.operators.sort(key=lambda node: place[id(node)])
+    return list(unique.values())
+
+
+def _can_pass(node: gs.Node, rank: int) -> bool:
+    if node.domain:
+        return False
+    computed = [tensor for tensor in node.inputs if tensor.name and not isinstance(tensor, gs.Constant)]
+    results = [tensor for tensor in node.outputs if tensor.name]
+    if any(tensor.shape is None or len(tensor.shape) != rank for tensor in (*computed, *results)):
+        return False
+    if node.op == "Concat":
+        return len(computed) == len(node.inputs)
+    if node.op in _BROADCASTING:
+        return "broadcast" not in node.attrs
+    return node.op in _ELEMENTWISE or node.op == "Split"
+
+
+def _saving(group: _Group, order: Permutation, graph: gs.Graph) -> int:
+    """How many Transposes fewer there are when they stand behind the group."""
+    members = {id(node) for node in group.operators}
+    saved = 0
+    for transpose in group.transposes:
+        kept = _is_output(transpose.outputs[0], graph)
+        kept |= any(id(reader) not in members for reader in transpose.outputs[0].outputs)
+        saved += not kept
+    for node in group.operators:
+        for result in node.outputs:
+            outside = [reader for reader in result.outputs if id(reader) not in members]
+            undone = [reader for reader in outside if _undoes(permutation(reader), order)]
+            merged = [reader for reader in outside if permutation(reader) is not None]
+            saved += len(undone)
+            saved -= _is_output(result, graph) or len(merged) < len(outside)
+    return saved
+
+
+def _undoes(second: Permutation | None, first: Permutation) -> bool:
+    return second is not None and all(first[axis] == index for index, axis in enumerate(second))
+
+
+def _is_output(tensor: gs.Tensor, graph: gs.Graph) -> bool:
+    return any(tensor is output for output in graph.outputs)
+
+
+def _push(group: _Group, order: Permutation, graph: gs.Graph) -> None:
+    inverse = tuple(int(axis) for axis in np.argsort(order))
+    before = {id(transpose.outputs[0]): transpose.inputs[0] for transpose in group.transposes}
+    names = set(graph.tensors())
+    for node in group.operators:
+        for position, tensor in enumerate(node.inputs):
+            if isinstance(tensor, gs.Constant):
+                if node.op in _BROADCASTING:
+                    node.inputs[position] = _permuted(tensor, inverse, names)
+            elif tensor.name:
+                node.inputs[position] = before[id(tensor)]
+        if "axis" in node.attrs or node.op == "Split":
+            axis = node.attrs.get("axis", 0)
+            node.attrs["axis"] = order[axis % len(order)]
+        results = list(node.outputs)
+        node.outputs.clear()
+        for result in results:
+            if not result.name:
+                node.outputs.append(gs.Variable.empty())
+                continue
+            shape = [result.shape[axis] for axis in inverse]
+            moved = gs.Variable(_unused(f"{result.name}/moved", names), dtype=result.dtype, shape=shape)
+            node.outputs.append(moved)
+            before[id(result)] = moved
+            back = gs.Node("Transpose", name=result.name, attrs={"perm": list(order)}, inputs=[moved], outputs=[result])
+            record(back, sources_of(node))
+            graph.nodes.append(back)
+
+
+def _permuted(constant: gs.Constant, inverse: Permutation, names: set[str]) -> gs.Constant:
+    """The constant operand as the operator wants it when the other operand is not transposed."""
+    values = constant.values
+    if values.size == 1:
+        return constant
+    aligned = values.reshape((1,) * (len(inverse) - values.ndim) + values.shape)
+    return gs.Constant(_unused(f"{constant.name}/moved", names), np.ascontiguousarray(aligned.transpose(inverse)))
+
+
+def _unused(name: str, names: set[str]) -> str:
+    found, number = name, 1
+    while found in names:
+        number += 1
+        found = f"{name}{number}"
+    names.add(found)
+    return found

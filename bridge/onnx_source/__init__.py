@@ -1,0 +1,9 @@
+"""The ONNX door: any ONNX model, from opset 7 to the newest that the installed onnx knows, as a graph.
+
+Operators keep the form that their opset gives them: lowerings and passes read every form, so that no model is
+rewritten by a version converter. Weights are read once, each into an array of its own, and never copied.
+"""
+
+from bridge.onnx_source.source import OpenedModel, open_model, reading
+
+__all__ = ["OpenedModel", "open_model", "reading"]

@@ -1,0 +1,74 @@
+"""Every float number of a graph in float32, the only type that Caffe computes in."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_graphsurgeon as gs
+
+from onnx2caffe.errors import SourceError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_NAMES_SHOWN = 3
+_FLOATS = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.DOUBLE: "float64"}
+
+
+def use_float32(graph: gs.Graph) -> list[str]:
+    """Convert weights, inputs, outputs and casts of other float types; return notes on what that changed."""
+    notes = []
+    for tensor in graph.inputs:
+        if _is_other_float(tensor.dtype):
+            notes.append(f"input {tensor.name} is {np.dtype(tensor.dtype)} in the source; the Caffe net takes float32")
+            tensor.dtype = np.dtype(np.float32)
+    changed: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        for tensor in itertools.chain(node.inputs, node.attrs.values()):
+            if isinstance(tensor, gs.Constant) and (name := _convert(tensor)):
+                changed.setdefault(name, []).append(tensor.name or node.name)
+        for tensor in node.outputs:
+            if _is_other_float(tensor.dtype):
+                tensor.dtype = np.dtype(np.float32)
+        wanted = node.attrs.get("to") if node.op == "Cast" else None
+        if wanted in _FLOATS:
+            node.attrs["to"] = int(onnx.TensorProto.FLOAT)
+            title = node.outputs[0].name
+            notes.append(f"{title}: a cast to {_FLOATS[wanted]} is left out; Caffe computes in float32")
+    for name, tensors in changed.items():
+        shown = ", ".join(tensors[:_NAMES_SHOWN]) + (
+            f", and {len(tensors) - _NAMES_SHOWN} more" if len(tensors) > _NAMES_SHOWN else ""
+        )
+        notes.insert(0, f"{name} in the source and float32 here: {shown}")
+    return notes
+
+
+def _is_other_float(dtype: Any) -> bool:
+    return dtype is not None and not isinstance(dtype, int) and np.dtype(dtype) in (np.float16, np.float64)
+
+
+def _convert(constant: gs.Constant) -> str | None:
+    """Make the constant float32; return the type it had where that was another float type."""
+    values: Array = constant.values
+    if not _is_other_float(values.dtype):
+        return None
+    with np.errstate(over="ignore"):
+        constant.values = values.astype(np.float32)
+    return str(values.dtype)
+
+
+def refuse_non_finite(graph: gs.Graph) -> None:
+    """Refuse weights that hold NaN or infinity."""
+    for tensor in graph.tensors().values():
+        if not isinstance(tensor, gs.Constant) or tensor.values.dtype.kind != "f":
+            continue
+        values = tensor.values
+        with np.errstate(over="ignore", invalid="ignore"):
+            # The sum is finite only if every value is; it may overflow though none is infinite.
+            suspicious = not np.isfinite(values.sum())
+        if suspicious and not np.isfinite(values).all():
+            raise SourceError(
+                f"The weights of {tensor.name!r} hold NaN or infinity (allow_non_finite takes them as they are)."
+            )

@@ -1,0 +1,68 @@
+"""Fixing the sizes of a model's inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_graphsurgeon as gs
+
+from onnx2caffe.errors import SourceError
+
+FixedShape = tuple[int, ...] | dict[str, tuple[int, ...]] | None
+
+
+def fix_inputs(graph: gs.Graph, given: FixedShape) -> None:
+    """Give every input the shape that the user wants for it, else the one it declares.
+
+    Args:
+        graph: its inputs are changed.
+        given: the shape of the one input, or shapes by name.
+
+    Raises:
+        SourceError: a shape is missing, does not fit the declared one, or is for an input that is not there.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    if isinstance(given, dict):
+        shapes = given
+    elif given is not None:
+        if len(graph.inputs) != 1:
+            raise SourceError(f"The model has the inputs {_names(graph)}: give a shape for each of them by name.")
+        shapes = {graph.inputs[0].name: given}
+    unknown = set(shapes) - {tensor.name for tensor in graph.inputs}
+    if unknown:
+        raise SourceError(f"The model has no input {', '.join(sorted(unknown))}; its inputs are {_names(graph)}.")
+    for tensor in graph.inputs:
+        declared = list(tensor.shape) if tensor.shape is not None else None
+        wanted = shapes.get(tensor.name)
+        if wanted is not None:
+            _require_match(tensor.name, declared, wanted)
+            tensor.shape = list(wanted)
+        else:
+            _require_static(tensor.name, declared)
+
+
+def _names(graph: gs.Graph) -> str:
+    return ", ".join(tensor.name for tensor in graph.inputs)
+
+
+def _require_static(name: str, declared: list[Any] | None) -> None:
+    example = f"give its shape, as in input_shape={{{name!r}: (1, 3, 224, 224)}}."
+    if declared is None:
+        raise SourceError(f"Input {name!r} has dynamic dimensions, even their number is open: {example}")
+    if all(isinstance(length, int) and length > 0 for length in declared):
+        return
+    if any(isinstance(length, int) and length <= 0 for length in declared):
+        raise SourceError(f"Input {name!r} is declared as {declared}, with a length that is not positive: {example}")
+    shown = ", ".join("?" if length is None else str(length) for length in declared)
+    raise SourceError(f"Input {name!r} has dynamic dimensions [{shown}]: {example}")
+
+
+def _require_match(name: str, declared: list[Any] | None, wanted: tuple[int, ...]) -> None:
+    if declared is None:
+        return
+    fits = len(declared) == len(wanted) and all(
+        axis == 0 or not isinstance(length, int) or length <= 0 or length == size
+        for axis, (length, size) in enumerate(zip(declared, wanted, strict=False))
+    )
+    if not fits:
+        raise SourceError(f"Input {name!r} has shape {declared}; {list(wanted)} does not fit it.")

@@ -1,0 +1,1 @@
+"""The tests; a package of its own, since packages on the index bring a top-level `tests` too."""

@@ -1,0 +1,1 @@
+"""Netron in a real browser."""

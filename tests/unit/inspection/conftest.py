@@ -1,0 +1,14 @@
+import numpy as np
+import pytest
+
+from onnx2caffe.caffe_pb2 import LayerParameter
+from onnx2caffe.model import CaffeModel, Layer
+
+
+@pytest.fixture
+def small_net() -> CaffeModel:
+    """A convolution of two channels and a ReLU in its place."""
+    conv = LayerParameter(name="conv", type="Convolution", bottom=["data"], top=["conv"])
+    relu = LayerParameter(name="relu", type="ReLU", bottom=["conv"], top=["conv"])
+    blobs = [np.ones((2, 3, 1, 1), np.float32), np.ones(2, np.float32)]
+    return CaffeModel("net", {"data": (1, 3, 4, 4)}, [Layer(conv, blobs), Layer(relu)], outputs={"conv": "conv"})

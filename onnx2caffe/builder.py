@@ -11,6 +11,7 @@ import numpy as np
 from onnx2caffe import caffe_pb2
 from onnx2caffe.model import Layer
 from onnx2caffe.targets import Profile
+from onnx2caffe.targets.check import require_accepted
 
 Shape = tuple[int, ...]
 
@@ -58,10 +59,10 @@ class NetBuilder:
     _taken: set[str] = field(default_factory=set)
     _first_of_scope: int = 0
 
-    def begin(self, scope: str) -> None:
-        """Start the layers of one ONNX node."""
+    def begin(self, scope: str, origin: tuple[str, ...] = ()) -> None:
+        """Start the layers of one ONNX node, or of the nodes `origin`, which are computed together."""
         self.scope = scope
-        self.origin = (scope,)
+        self.origin = origin or (scope,)
         self._first_of_scope = len(self.layers)
 
     def reserve(self, name: str) -> None:
@@ -78,12 +79,18 @@ class NetBuilder:
         blobs: Sequence[np.ndarray[Any, Any]] = (),
         **params: Any,
     ) -> list[Blob]:
-        """Append a layer of type `kind`; `tops` are the shapes it makes; `params` are its `*_param` messages."""
+        """Append a layer of type `kind`; `tops` are the shapes it makes; `params` are its `*_param` messages.
+
+        Raises:
+            UnsupportedNodeError: the target does not accept such a layer.
+
+        """
         name = self._fresh(f"{self.scope}/{part or kind.lower()}")
         names = [name] if len(tops) == 1 else [self._fresh(f"{name}/{i}") for i in range(len(tops))]
         message = caffe_pb2.LayerParameter(
             name=name, type=kind, bottom=[bottom.name for bottom in bottoms], top=names, **params
         )
+        require_accepted(self.profile, message, [bottom.shape for bottom in bottoms], tops)
         self.layers.append(Layer(message, list(blobs), self.origin))
         return [Blob(top, tuple(shape)) for top, shape in zip(names, tops, strict=True)]
 

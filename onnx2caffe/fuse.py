@@ -12,14 +12,22 @@ from onnx2caffe.targets import Profile
 
 DOMAIN = "caffe"
 
+_ORIGIN = "origin"
+
 
 def fuse(graph: gs.Graph, profile: Profile) -> None:
     """Put together what `profile` has a layer for."""
-    if not profile.has("Normalize"):
-        return
-    for node in [node for node in graph.nodes if node.op == "Div"]:
-        _fuse_l2_normalization(node, graph)
+    if profile.has("Normalize"):
+        for node in [node for node in graph.nodes if node.op == "Div"]:
+            _fuse_l2_normalization(node, graph)
+    for node in [node for node in graph.nodes if node.op == "Mul"]:
+        _fuse_gate(node, graph, profile)
     graph.cleanup(remove_unused_graph_inputs=False)
+
+
+def origin_of(node: gs.Node) -> tuple[str, ...]:
+    """Names of the ONNX nodes in the group that became `node`; none where it is no such group."""
+    return tuple(node.attrs.get(_ORIGIN, ())) if node.domain == DOMAIN else ()
 
 
 def _fuse_l2_normalization(divide: gs.Node, graph: gs.Graph) -> None:
@@ -42,16 +50,37 @@ def _fuse_l2_normalization(divide: gs.Node, graph: gs.Graph) -> None:
     last = divide if scale is None or after is None else after
     weights = np.ones(x.shape[1], np.float32) if scale is None else scale
     made = last.outputs[0]
+    group = [squares, added, root, divide] + ([] if last is divide else [last])
+    origin = [node.name for node in group]
     last.outputs.clear()
     fused = gs.Node(
         op="Normalize",
         domain=DOMAIN,
         name=made.name,
-        attrs={"eps": float(added.inputs[1].values.item())},
+        attrs={"eps": float(added.inputs[1].values.item()), _ORIGIN: origin},
         inputs=[x, gs.Constant(f"{made.name}/scale", weights)],
         outputs=[made],
     )
     graph.nodes.insert(graph.nodes.index(last), fused)
+
+
+def _fuse_gate(multiply: gs.Node, graph: gs.Graph, profile: Profile) -> None:
+    """x·sigmoid(x) is Swish, x·tanh(softplus(x)) is Mish."""
+    for x, gate in (multiply.inputs, reversed(multiply.inputs)):
+        sigmoid, tanh = _producer(gate, "Sigmoid"), _producer(gate, "Tanh")
+        softplus = _producer(tanh.inputs[0], "Softplus") if tanh is not None else None
+        if profile.has("Swish") and sigmoid is not None and sigmoid.inputs[0] is x:
+            kind, group = "Swish", [sigmoid, multiply]
+        elif profile.has("Mish") and tanh is not None and softplus is not None and softplus.inputs[0] is x:
+            kind, group = "Mish", [softplus, tanh, multiply]
+        else:
+            continue
+        made = multiply.outputs[0]
+        multiply.outputs.clear()
+        attributes = {_ORIGIN: [node.name for node in group]}
+        fused = gs.Node(op=kind, domain=DOMAIN, name=made.name, attrs=attributes, inputs=[x], outputs=[made])
+        graph.nodes.insert(graph.nodes.index(multiply), fused)
+        return
 
 
 def _producer(tensor: gs.Tensor, operator: str) -> gs.Node | None:

@@ -14,82 +14,38 @@ import numpy as np
 
 from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.caffe_pb2 import LayerParameter
+from onnx2caffe.unsupported import UnsupportedNodeError
+from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooled_size, pooling
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Pair = tuple[int, int]
 
-
-def _pair(field: str, value: Pair, *, always: bool = False) -> dict[str, int]:
-    """`kernel`, `pad` or `stride` of a convolution; nothing where the default 0 or 1 would do."""
-    default = 0 if field == "pad" else 1
-    if value == (default, default) and not always:
-        return {}
-    return {f"{field}_h": value[0], f"{field}_w": value[1]}
-
-
-def convolution(
-    net: NetBuilder,
-    x: Blob,
-    weight: Array,
-    bias: Array | None,
-    *,
-    stride: Pair = (1, 1),
-    pad: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    group: int = 1,
-    part: str = "",
-) -> Blob:
-    """Convolution of (N, C, H, W) with `weight` (M, C/group, kh, kw)."""
-    kernel = (weight.shape[2], weight.shape[3])
-    size = tuple((x.shape[2 + i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2))
-    fields = _spatial_fields(weight.shape[0], bias, kernel, stride, pad, dilation, group)
-    blobs = [weight] if bias is None else [weight, bias]
-    top = (x.shape[0], weight.shape[0], *size)
-    return net.one("Convolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
-
-
-def deconvolution(
-    net: NetBuilder,
-    x: Blob,
-    weight: Array,
-    bias: Array | None,
-    *,
-    stride: Pair = (1, 1),
-    pad: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    group: int = 1,
-    part: str = "",
-) -> Blob:
-    """Transposed convolution of (N, C, H, W) with `weight` (C, M/group, kh, kw)."""
-    kernel = (weight.shape[2], weight.shape[3])
-    size = tuple(stride[i] * (x.shape[2 + i] - 1) + dilation[i] * (kernel[i] - 1) + 1 - 2 * pad[i] for i in range(2))
-    channels = weight.shape[1] * group
-    fields = _spatial_fields(channels, bias, kernel, stride, pad, dilation, group)
-    blobs = [weight] if bias is None else [weight, bias]
-    top = (x.shape[0], channels, *size)
-    return net.one("Deconvolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
-
-
-def _spatial_fields(
-    channels: int, bias: Array | None, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, group: int
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {"num_output": channels}
-    if bias is None:
-        fields["bias_term"] = False
-    if all(a == b for a, b in (kernel, stride, pad)):
-        # Square: the short form, which every reader has known longest.
-        fields["kernel_size"] = [kernel[0]]
-        if pad[0]:
-            fields["pad"] = [pad[0]]
-        if stride[0] != 1:
-            fields["stride"] = [stride[0]]
-    else:
-        fields |= _pair("kernel", kernel, always=True) | _pair("pad", pad) | _pair("stride", stride)
-    if dilation != (1, 1):
-        fields["dilation"] = [dilation[0]] if dilation[0] == dilation[1] else list(dilation)
-    if group != 1:
-        fields["group"] = group
-    return fields
+__all__ = [
+    "Array",
+    "Pair",
+    "absolute",
+    "batch_norm",
+    "concat",
+    "constant_like",
+    "convolution",
+    "cut",
+    "deconvolution",
+    "eltwise",
+    "flattened",
+    "global_pooling",
+    "inner_product",
+    "permute",
+    "pooled_size",
+    "pooling",
+    "power",
+    "prelu",
+    "relu",
+    "reshape",
+    "scale",
+    "scale_by",
+    "softmax",
+    "unary",
+    "weighted_sum",
+]
 
 
 def inner_product(
@@ -106,37 +62,6 @@ def inner_product(
     return net.one("InnerProduct", [x], top, part=part, blobs=blobs, inner_product_param=fields)
 
 
-def pooling(net: NetBuilder, x: Blob, method: str, kernel: Pair, stride: Pair, pad: Pair, *, part: str = "") -> Blob:
-    """MAX or AVE pooling of (N, C, H, W), with Caffe's ceil rounding."""
-    size = tuple(pooled_size(x.shape[2 + i], kernel[i], stride[i], pad[i]) for i in range(2))
-    fields: dict[str, Any] = {"pool": method}
-    if all(a == b for a, b in (kernel, stride, pad)):
-        fields["kernel_size"] = kernel[0]
-        fields["stride"] = stride[0]
-        if pad[0]:
-            fields["pad"] = pad[0]
-    else:
-        fields |= _pair("kernel", kernel, always=True) | _pair("stride", stride, always=True) | _pair("pad", pad)
-    return net.one("Pooling", [x], (*x.shape[:2], *size), part=part, pooling_param=fields)
-
-
-def pooled_size(size: int, kernel: int, stride: int, pad: int) -> int:
-    """Caffe's pooled length: ceil, less a last window that would start at or beyond size + pad (only when padded).
-
-    From PoolingLayer::Reshape of BVLC Caffe.
-    """
-    out = -(-(size + 2 * pad - kernel) // stride) + 1
-    if pad and (out - 1) * stride >= size + pad:
-        out -= 1
-    return out
-
-
-def global_pooling(net: NetBuilder, x: Blob, method: str, *, part: str = "") -> Blob:
-    """Pool each channel of (N, C, H, W) to (N, C, 1, 1)."""
-    fields = {"pool": method, "global_pooling": True}
-    return net.one("Pooling", [x], (*x.shape[:2], 1, 1), part=part, pooling_param=fields)
-
-
 def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: float, *, part: str = "") -> Blob:
     """(x - mean) / sqrt(variance + epsilon) per channel."""
     blobs = [mean, variance, np.ones(1, np.float32)]
@@ -146,8 +71,9 @@ def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: 
 
 def scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int = 1, part: str = "") -> Blob:
     """x·weight + bias, with `weight` and `bias` shaped like the axes of `x` from `axis` on."""
-    if axis != 1 or weight.ndim != 1:
-        # OpenCV would take it for one value per channel and merge it into the weights before it.
+    if axis != 1 or weight.ndim != 1 or (weight.size == 1 and not _is_linear(_maker(net, x))):
+        # OpenCV would take it for one value per channel and merge it into the weights before it; one value also into
+        # a power before it, as if it came first.
         x = _kept_apart(net, x, {"BatchNorm", "Convolution", "Deconvolution", "Power", "Scale"})
     return _scale(net, x, weight, bias, axis=axis, part=part)
 
@@ -169,10 +95,36 @@ def scale_by(net: NetBuilder, x: Blob, factor: Blob, *, axis: int, part: str = "
     return net.one("Scale", [x, factor], x.shape, part=part, scale_param={"axis": axis})
 
 
+def weighted_sum(net: NetBuilder, bottoms: Sequence[Blob], weights: Sequence[float], *, part: str = "") -> Blob:
+    """Sum of weight·bottom over blobs of one shape, the weights as coefficients where the target heeds them."""
+    if all(weight == 1.0 for weight in weights):
+        return eltwise(net, bottoms, "SUM", part=part)
+    if net.profile.limits.eltwise_coeff:
+        return eltwise(net, bottoms, "SUM", coeff=weights, part=part)
+    pairs = zip(bottoms, weights, strict=True)
+    shares = [x if weight == 1.0 else power(net, x, scale=weight, part="share") for x, weight in pairs]
+    return eltwise(net, shares, "SUM", part=part)
+
+
+def absolute(net: NetBuilder, x: Blob, *, part: str = "") -> Blob:
+    """|x|; where there is no AbsVal, a ReLU of slope -1."""
+    return unary(net, x, "AbsVal", part=part) if net.profile.has("AbsVal") else relu(net, x, -1.0, part=part)
+
+
 def eltwise(
     net: NetBuilder, bottoms: Sequence[Blob], operation: str, *, coeff: Sequence[float] = (), part: str = ""
 ) -> Blob:
     """SUM (with coefficients), PROD or MAX of blobs of one shape."""
+    most = net.profile.limits.eltwise_bottoms
+    if len(bottoms) > most and not coeff:
+        first = eltwise(net, bottoms[:most], operation, part=part)
+        return eltwise(net, [first, *bottoms[most:]], operation, part=part)
+    x = bottoms[0]
+    if not 2 <= x.rank <= 5:
+        # OpenCV takes no other number of axes.
+        rows = (x.shape[0], flattened(x, 1)) if x.rank else (1, 1)
+        flat = [reshape(net, bottom, rows, part=f"rows{i}") for i, bottom in enumerate(bottoms)]
+        return reshape(net, eltwise(net, flat, operation, coeff=coeff, part=part), x.shape, part="shape")
     fields: dict[str, Any] = {"operation": operation}
     if coeff:
         fields["coeff"] = list(coeff)
@@ -201,7 +153,7 @@ def reshape(net: NetBuilder, x: Blob, shape: Shape, *, part: str = "") -> Blob:
     """
     if shape == x.shape:
         return x
-    if len(shape) == 2 and x.rank > 2 and shape[0] == x.shape[0]:
+    if len(shape) == 2 and x.rank > 2 and shape[0] == x.shape[0] and net.profile.has("Flatten"):
         return net.one("Flatten", [x], shape, part=part)
     kept = bool(shape and x.shape) and shape[0] == x.shape[0]
     # A single number is written as one axis of length 1: OpenCV refuses a shape without axes.
@@ -240,11 +192,13 @@ def prelu(net: NetBuilder, x: Blob, slope: Array, *, part: str = "") -> Blob:
 def power(
     net: NetBuilder, x: Blob, *, scale: float = 1.0, shift: float = 0.0, power: float = 1.0, part: str = ""
 ) -> Blob:
-    """(shift + scale·x) ** power."""
+    """(shift + scale·x) ** power, where the target has no Power as a Scale, or a product of the blob with itself."""
+    if not net.profile.has("Power"):
+        return _power_of_scales(net, x, scale, shift, power, part)
     if power == 1.0 and not _is_linear(_maker(net, x)):
-        # OpenCV would merge the two into one power, as if this one came first; it merges no Scale.
-        if x.rank != 4:
-            axis = min(1, x.rank - 1)
+        # OpenCV would merge the two into one power, as if this one came first; it merges no Scale of many.
+        axis = min(1, x.rank - 1)
+        if x.rank != 4 and x.shape[axis] > 1:
             weight, bias = (np.full(x.shape[axis], value, np.float32) for value in (scale, shift))
             return _scale(net, x, weight, bias if shift else None, axis=axis, part=part)
         x = _kept_apart(net, x, {"Power"})
@@ -253,8 +207,27 @@ def power(
     return net.one("Power", [x], x.shape, part=part, power_param=written)
 
 
+def _power_of_scales(net: NetBuilder, x: Blob, scale: float, shift: float, power: float, part: str) -> Blob:
+    if (scale, shift) != (1.0, 0.0) or power == 1.0:
+        if x.rank < 2:
+            raise UnsupportedNodeError(f"the target {net.profile.name!r} has no Power layer", "choose the target 'ssd'")
+        weight, bias = (np.full(x.shape[1], value, np.float32) for value in (scale, shift))
+        x = _scale(net, x, weight, bias if shift else None, axis=1, part=part if power == 1.0 else f"{part}_line")
+    if power == 1.0:
+        return x
+    if power not in (2.0, 3.0):
+        raise UnsupportedNodeError(
+            f"the target {net.profile.name!r} has no Power layer, and no other gives the power {power:g}",
+            "choose the target 'ssd'",
+        )
+    square = eltwise(net, [x, x], "PROD", part=part)
+    return square if power == 2.0 else eltwise(net, [square, x], "PROD", part=part)
+
+
 def constant_like(net: NetBuilder, x: Blob, value: float, *, part: str = "") -> Blob:
     """A blob of the shape of `x` that holds `value` everywhere."""
+    if not net.profile.has("Power"):
+        return power(net, x, scale=0.0, shift=value, part=part)
     return net.one("Power", [x], x.shape, part=part, power_param={"scale": 0.0, "shift": value})
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_graphsurgeon as gs
 
 from onnx2caffe import layers
 from onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
 from onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
 from onnx2caffe.errors import ConversionError, UnsupportedModelError
-from onnx2caffe.fuse import fuse
+from onnx2caffe.fuse import fuse, origin_of
 from onnx2caffe.model import CaffeModel, Preprocessing
 from onnx2caffe.node import Node, UnsupportedNodeError
 from onnx2caffe.registry import find_lowering
 from onnx2caffe.targets import profile_named
+from onnx2caffe.targets.check import require_fields
 from onnx2caffe.tidy import tidy
 
 
@@ -54,6 +56,16 @@ def lower(
         UnsupportedModelError: lists every node that the target cannot compute exactly.
 
     """
+    net, blobs, refusals = lower_nodes(graph, target=target, options=options)
+    if refusals:
+        raise UnsupportedModelError(_refusal_text(refusals, net.profile.title), refusals)
+    return assemble(graph, net, blobs, preprocessing)
+
+
+def lower_nodes(
+    graph: gs.Graph, *, target: str = "ssd", options: LoweringOptions | None = None
+) -> tuple[NetBuilder, dict[str, Blob], list[Refusal]]:
+    """The layers of every node that can be lowered, the blob of every tensor, and a refusal of every other node."""
     net = NetBuilder(profile_named(target), options or LoweringOptions())
     fuse(graph, net.profile)
     blobs: dict[str, Blob] = {}
@@ -65,13 +77,21 @@ def lower(
             net.reserve(output.name)
     refusals: list[Refusal] = []
     for node in graph.nodes:
-        net.begin(node.name)
+        net.begin(node.name, origin_of(node))
         made = _lower_node(node, graph.opset, net, blobs, refusals)
         for output, blob in zip(node.outputs, made, strict=False):
             blobs[output.name] = net.finish(blob, output.name)
-    if refusals:
-        raise UnsupportedModelError(_refusal_text(refusals, net.profile.title), refusals)
-    outputs = _end_outputs(graph, net, blobs)
+    return net, blobs, refusals
+
+
+def assemble(
+    graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob], preprocessing: Preprocessing | None = None
+) -> CaffeModel:
+    """The model of the layers that `lower_nodes` made of `graph`, none of whose nodes was refused."""
+    try:
+        outputs = _end_outputs(graph, net, blobs)
+    except UnsupportedNodeError as refused:
+        raise ConversionError(f"An output cannot be given a blob of its own: {refused.reason}.") from None
     model = CaffeModel(
         name=graph.name or "net",
         inputs={tensor.name: tuple(tensor.shape) for tensor in graph.inputs},
@@ -81,7 +101,9 @@ def lower(
         notes=net.notes,
         preprocessing=preprocessing,
     )
-    tidy(model)
+    tidy(model, net.profile)
+    for layer in model.layers:
+        require_fields(net.profile, layer.message)
     return model
 
 
@@ -90,22 +112,48 @@ def _lower_node(
 ) -> list[Blob]:
     """The blobs of the node's outputs; stand-ins of the right shape where it is refused."""
     try:
+        _refuse_subgraphs(node)
         function = find_lowering(node.op, node.domain or "", opset)
         if function is None:
             raise UnsupportedNodeError(
                 f"no exact translation of this operator (opset {opset}) to Caffe layers is known",
                 "cut the net before it with outputs=[...]",
             )
+        _require_shapes(node)
         made = function(Node(node, blobs), net)
         return made if isinstance(made, list) else [made]
     except UnsupportedNodeError as refused:
         shapes = f"{[_shape(t) for t in node.inputs]} -> {[_shape(t) for t in node.outputs]}"
         refusals.append(Refusal(node.name, node.op, shapes, refused.reason, refused.remedy))
-        return [Blob(output.name, tuple(output.shape or ())) for output in node.outputs]
+        return [Blob(output.name, tuple(output.shape) if _is_static(output) else ()) for output in node.outputs]
+
+
+def _refuse_subgraphs(node: gs.Node) -> None:
+    if any(isinstance(value, gs.Graph) for value in node.attrs.values()):
+        raise UnsupportedNodeError(
+            "it runs a subgraph, by a condition or a count that is not constant; Caffe has no control flow",
+            "export the net with that value fixed, or fold it first with onnxsim",
+        )
+
+
+def _require_shapes(node: gs.Node) -> None:
+    # What a custom node makes may have as many rows as it finds objects.
+    for tensor in (*node.inputs, *(() if node.domain else node.outputs)):
+        if tensor.name and not _is_static(tensor):
+            raise UnsupportedNodeError(
+                f"the shape of {tensor.name!r} is not known before the net runs",
+                "cut the net before it with outputs=[...]",
+            )
+
+
+def _is_static(tensor: gs.Tensor) -> bool:
+    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
 
 
 def _shape(tensor: gs.Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) if tensor.shape else "scalar"
+    if tensor.shape is None:
+        return "?"
+    return "×".join("?" if length is None else str(length) for length in tensor.shape) or "scalar"
 
 
 def _refusal_text(refusals: list[Refusal], target: str) -> str:
@@ -132,7 +180,7 @@ def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> di
     for tensor in graph.outputs:
         blob = blobs[tensor.name]
         if blob.name in read or blob.name in inputs or shares[blob.name] > 1:
-            net.begin(f"{tensor.name}/output")
+            net.begin(f"{tensor.name}/output", tuple(node.name for node in tensor.inputs))
             ends[tensor.name] = layers.power(net, blob, part="copy").name
         else:
             if blob.name != tensor.name:

@@ -90,6 +90,8 @@ class CaffeModel:
         notes: what the user should know about the result, such as the approximations asked for.
         preprocessing: what the net does to its input before the first layer of the source.
         arrays: name -> array that is saved beside the two files, as PREFIX.name.npy.
+        sources: name of an ONNX node -> names of the layers of the source whose work it does; a node that is not listed
+            stands for itself.
         made_with: the keyword arguments of the conversion, so that a verifier can make the intermediate again.
 
     """
@@ -102,6 +104,7 @@ class CaffeModel:
     notes: list[str] = field(default_factory=list)
     preprocessing: Preprocessing | None = None
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     made_with: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -10,18 +10,10 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from onnx2caffe.builder import Blob, Shape
+from onnx2caffe.unsupported import UnsupportedNodeError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
-
-
-class UnsupportedNodeError(Exception):
-    """A node that cannot be computed exactly: why, and what the user can do."""
-
-    def __init__(self, reason: str, remedy: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -97,3 +89,6 @@ def axis_of(value: int, rank: int) -> int:
     if not -rank <= value < rank:
         raise UnsupportedNodeError(f"axis {value} is outside a tensor of {rank} axes")
     return value % rank
+
+
+__all__ = ["Array", "Node", "UnsupportedNodeError", "axis_of"]

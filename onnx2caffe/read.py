@@ -32,6 +32,10 @@ _ALWAYS_WEIGHTED = frozenset(
 _WEIGHTED_WITH_ONE_BOTTOM = frozenset(("Bias", "Scale"))
 
 
+class _OldFormatError(Exception):
+    """A net of before Caffe's layers had type names."""
+
+
 class _MalformedError(ValueError):
     """Bytes that are not what a .caffemodel holds."""
 
@@ -48,14 +52,25 @@ def read_model(prototxt: str | PathLike[str], caffemodel: str | PathLike[str]) -
 
     """
     net = _parse_text(Path(prototxt))
-    weights = _map_weights(Path(caffemodel))
+    weights = read_weights(Path(caffemodel))
     _check_names(net, weights, caffemodel)
+    return _joined(net, weights)
+
+
+def model_of(text_net: NetParameter, binary_net: NetParameter) -> CaffeModel:
+    """Join a net without weights and the same net with weights, as `read_model` does with their files."""
+    return _joined(text_net, _weights_in(memoryview(binary_net.SerializeToString())))
+
+
+def _joined(net: NetParameter, weights: dict[str, list[FloatArray]]) -> CaffeModel:
     layers = []
     for message in net.layer:
         if message.type == "Input":
             continue
-        message.ClearField("blobs")
-        layers.append(Layer(message, weights.get(message.name, [])))
+        own = LayerParameter()
+        own.CopyFrom(message)
+        own.ClearField("blobs")
+        layers.append(Layer(own, weights.get(message.name, [])))
     return CaffeModel(net.name, _inputs(net), layers, outputs={blob: blob for blob in _unread_blobs(net)})
 
 
@@ -70,8 +85,13 @@ def _parse_text(path: Path) -> NetParameter:
         raise SourceError(f"{path} is not a .prototxt this program can read: {error}") from error
 
 
-def _map_weights(path: Path) -> dict[str, list[FloatArray]]:
-    """Return layer name -> its blobs, for the layers that have any."""
+def read_weights(path: Path) -> dict[str, list[FloatArray]]:
+    """Return layer name -> its blobs, for the layers that have any, as views into the file, like `read_model`.
+
+    Raises:
+        SourceError: the file cannot be read, or is damaged.
+
+    """
     try:
         with path.open("rb") as file:
             if not path.stat().st_size:  # an empty file cannot be mapped
@@ -79,17 +99,24 @@ def _map_weights(path: Path) -> dict[str, list[FloatArray]]:
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    weights = {}
     try:
-        for number, value in _fields(content):
-            if number == _OLD_LAYERS:
-                raise SourceError(f"{path} is in Caffe's old format: convert it with Caffe's upgrade_net_proto_binary")
-            if number == NetParameter.LAYER_FIELD_NUMBER:
-                name, blobs = _layer(_message(value))
-                if blobs:
-                    weights[name] = blobs
+        return _weights_in(content)
+    except _OldFormatError:
+        text = f"{path} is in Caffe's old format: convert it with Caffe's upgrade_net_proto_binary"
+        raise SourceError(text) from None
     except (_MalformedError, DecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is not a complete .caffemodel: {error}") from error
+
+
+def _weights_in(content: memoryview) -> dict[str, list[FloatArray]]:
+    weights = {}
+    for number, value in _fields(content):
+        if number == _OLD_LAYERS:
+            raise _OldFormatError
+        if number == NetParameter.LAYER_FIELD_NUMBER:
+            name, blobs = _layer(_message(value))
+            if blobs:
+                weights[name] = blobs
     return weights
 
 

@@ -1,13 +1,14 @@
-"""Activations: one Caffe layer where there is one, else ReLU and Power in a row."""
+"""Activations that one Caffe layer computes, or one and a few Power layers."""
 
 from __future__ import annotations
 
+from math import pi, prod, sqrt
 from typing import Any
 
-import numpy as np
-
-from onnx2caffe import layers
+from onnx2caffe import fuse, layers
 from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.layers import Array
+from onnx2caffe.lowering.broadcasting import multiply_constant
 from onnx2caffe.node import Node, UnsupportedNodeError
 from onnx2caffe.registry import lowering
 
@@ -26,21 +27,59 @@ def leaky_relu(node: Node, net: NetBuilder) -> Blob:
 
 @lowering("PRelu")
 def prelu(node: Node, net: NetBuilder) -> Blob:
-    """PReLU with one slope per channel, or one for all."""
+    """PReLU with one slope per channel, or one for all; other slopes as relu(x) - slope·relu(-x)."""
     x, slope = node.blob(), node.constant(1)
     channels = x.shape[1] if x.rank > 1 else 1
     per_channel = (channels, *[1] * (x.rank - 2))
-    if slope.size != 1 and tuple(slope.shape[-(x.rank - 1) :]) != per_channel:
-        raise UnsupportedNodeError(f"its slope has shape {slope.shape}; Caffe has one slope, or one per channel")
-    return layers.prelu(net, x, slope)
+    aligned = (*[1] * (x.rank - slope.ndim), *slope.shape)
+    if slope.size == 1 or (x.rank > 1 and aligned == (1, *per_channel)):
+        return _prelu(net, x, slope)
+    if len(aligned) != x.rank or any(a not in (1, b) for a, b in zip(aligned, x.shape, strict=True)):
+        raise UnsupportedNodeError(f"its slope of shape {slope.shape} does not fit {x.shape}")
+    below = layers.relu(net, layers.power(net, x, scale=-1.0, part="negative"), part="below")
+    product = multiply_constant(net, below, slope, "slope")
+    return layers.weighted_sum(net, [layers.relu(net, x, part="above"), product], (1.0, -1.0))
+
+
+def _prelu(net: NetBuilder, x: Blob, slope: Array) -> Blob:
+    """PReLU, on four axes where fewer or more would go wrong.
+
+    Caffe takes two to four. OpenCV merges PReLU into an Eltwise before it, and then finds a picture's channels only.
+    """
+    behind_eltwise = any(layer.message.type == "Eltwise" and x.name in layer.message.top for layer in net.layers)
+    if x.rank == 4 or (x.rank in (2, 3) and not behind_eltwise):
+        return layers.prelu(net, x, slope)
+    picture = layers.reshape(net, x, (*x.shape[:2], *[1] * (2 - x.rank), prod(x.shape[2:]), 1), part="picture")
+    return layers.reshape(net, layers.prelu(net, picture, slope, part="prelu"), x.shape, part="shape")
 
 
 @lowering("Elu")
 def elu(node: Node, net: NetBuilder) -> Blob:
     """ELU."""
-    alpha = node.attr("alpha", 1.0)
+    return _elu(net, node.blob(), node.attr("alpha", 1.0))
+
+
+def _elu(net: NetBuilder, x: Blob, alpha: float, part: str = "") -> Blob:
     params: dict[str, Any] = {"elu_param": {"alpha": alpha}} if alpha != 1.0 else {}
-    return layers.unary(net, node.blob(), "ELU", **params)
+    return layers.unary(net, x, "ELU", part=part, **params)
+
+
+@lowering("Selu")
+def selu(node: Node, net: NetBuilder) -> Blob:
+    """gamma·ELU(x)."""
+    # The defaults are those of the operator: the constants of the paper in float32.
+    y = _elu(net, node.blob(), node.attr("alpha", 1.67326319217681884765625), "elu")
+    return layers.power(net, y, scale=node.attr("gamma", 1.05070102214813232421875))
+
+
+@lowering("Celu")
+def celu(node: Node, net: NetBuilder) -> Blob:
+    """alpha·ELU(x/alpha), which is max(x, 0) + min(0, alpha·(exp(x/alpha) - 1))."""
+    alpha = node.attr("alpha", 1.0)
+    if alpha == 1.0:
+        return _elu(net, node.blob(), 1.0)
+    y = _elu(net, layers.power(net, node.blob(), scale=1 / alpha, part="shrink"), 1.0, "elu")
+    return layers.power(net, y, scale=alpha)
 
 
 @lowering("Sigmoid")
@@ -55,138 +94,67 @@ def tanh(node: Node, net: NetBuilder) -> Blob:
     return layers.unary(net, node.blob(), "TanH")
 
 
-@lowering("HardSigmoid")
-def hard_sigmoid(node: Node, net: NetBuilder) -> Blob:
-    """clip(alpha·x + beta, 0, 1)."""
-    x = layers.power(net, node.blob(), scale=node.attr("alpha", 0.2), shift=node.attr("beta", 0.5), part="line")
-    return clip_between(net, x, 0.0, 1.0)
+@lowering("Softplus")
+def softplus(node: Node, net: NetBuilder) -> Blob:
+    """BNLL, which is log(1 + exp(x)) without overflow."""
+    return _softplus(net, node.blob())
 
 
-@lowering("HardSwish")
-def hard_swish(node: Node, net: NetBuilder) -> Blob:
-    """x·clip(x/6 + 1/2, 0, 1)."""
+def _softplus(net: NetBuilder, x: Blob, part: str = "") -> Blob:
+    if net.profile.has("BNLL"):
+        return layers.unary(net, x, "BNLL", part=part)
+    # relu(x) + log(1 + exp(-|x|)).
+    minus = layers.power(net, layers.absolute(net, x, part="magnitude"), scale=-1.0, part="minus_magnitude")
+    exponential = layers.power(net, layers.unary(net, minus, "Exp", part="exp"), shift=1.0, part="one_more")
+    rest = layers.unary(net, exponential, "Log", part="log")
+    return layers.eltwise(net, [layers.relu(net, x, part="positive"), rest], "SUM", part=part)
+
+
+@lowering("Softsign")
+def softsign(node: Node, net: NetBuilder) -> Blob:
+    """x·(1 + |x|)^-1."""
     x = node.blob()
-    gate = clip_between(net, layers.power(net, x, scale=1 / 6, shift=0.5, part="line"), 0.0, 1.0)
+    inverse = layers.power(net, layers.absolute(net, x, part="magnitude"), shift=1.0, power=-1.0, part="inverse")
+    return layers.eltwise(net, [x, inverse], "PROD")
+
+
+@lowering("Swish")
+@lowering("Swish", domain=fuse.DOMAIN)
+def swish(node: Node, net: NetBuilder) -> Blob:
+    """x·sigmoid(alpha·x): a Swish layer where the target has one."""
+    x, alpha = node.blob(), node.attr("alpha", 1.0)
+    if net.profile.has("Swish") and (alpha == 1.0 or net.profile.accepts("Swish", "beta")):
+        params: dict[str, Any] = {"swish_param": {"beta": alpha}} if alpha != 1.0 else {}
+        return layers.unary(net, x, "Swish", **params)
+    inner = x if alpha == 1.0 else layers.power(net, x, scale=alpha, part="times_alpha")
+    return layers.eltwise(net, [x, layers.unary(net, inner, "Sigmoid", part="gate")], "PROD")
+
+
+@lowering("Mish")
+@lowering("Mish", domain=fuse.DOMAIN)
+def mish(node: Node, net: NetBuilder) -> Blob:
+    """x·tanh(softplus(x)): a Mish layer where the target has one."""
+    x = node.blob()
+    if net.profile.has("Mish"):
+        return layers.unary(net, x, "Mish")
+    gate = layers.unary(net, _softplus(net, x, "softplus"), "TanH", part="gate")
     return layers.eltwise(net, [x, gate], "PROD")
 
 
-@lowering("Clip")
-def clip_attributes(node: Node, net: NetBuilder) -> Blob:
-    """Clip with its bounds as attributes."""
-    limits = np.finfo(np.float32)
-    return _clip(net, node.blob(), node.attr("min", float(limits.min)), node.attr("max", float(limits.max)))
-
-
-@lowering("Clip", since=11)
-def clip_inputs(node: Node, net: NetBuilder) -> Blob:
-    """Clip with its bounds as inputs."""
-    limits = np.finfo(np.float32)
-    low, high = (node.optional_constant(index) for index in (1, 2))
-    return _clip(
-        net,
-        node.blob(),
-        float(limits.min) if low is None else float(low.item()),
-        float(limits.max) if high is None else float(high.item()),
-    )
-
-
-def _clip(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
-    relu6 = net.options.relu6
-    if (low, high) == (0.0, 6.0) and relu6 != "exact":
-        if relu6 == "relu":
-            net.notes.append(f"{net.scope}: ReLU6 written as ReLU, as asked for; values above 6 are not cut off")
-            return layers.relu(net, x)
-        if not net.profile.has("ReLU6"):
-            raise UnsupportedNodeError(
-                f"the target {net.profile.name!r} has no ReLU6 layer", 'use relu6="exact", or a target that has it'
-            )
-        return layers.unary(net, x, "ReLU6")
-    return clip_between(net, x, low, high)
-
-
-def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
-    """min(max(x, low), high).
-
-    ReLU6 is relu(x) - relu(x - 6): exact up to 6, and within half a unit in the last place of x beyond it, so without
-    an error up to |x| of a million. It needs no constant, which toolchains that quantise would meet. Other bounds are
-    Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
-    """
-    limits = np.finfo(np.float32)
-    above, below = low > limits.min, high < limits.max
-    if above and below and low > high:
-        # ONNX: the upper bound wins.
-        return layers.constant_like(net, x, high)
-    if (low, high) == (0.0, 6.0):
-        over = layers.relu(net, layers.power(net, x, shift=-high, part="beyond_high"), part="excess")
-        return layers.eltwise(net, [layers.relu(net, x, part="at_least"), over], "SUM", coeff=(1.0, -1.0))
-    if above:
-        x = at_least(net, x, layers.constant_like(net, x, low, part="low"))
-    if below:
-        x = at_most(net, x, layers.constant_like(net, x, -high, part="minus_high"))
-    return x
-
-
-def at_least(net: NetBuilder, x: Blob, bound: Blob) -> Blob:
-    """max(x, bound)."""
-    return layers.eltwise(net, [x, bound], "MAX", part="at_least")
-
-
-def at_most(net: NetBuilder, x: Blob, minus_bound: Blob) -> Blob:
-    """min(x, bound), given -bound."""
-    negative = layers.power(net, x, scale=-1.0, part="negative")
-    y = layers.eltwise(net, [negative, minus_bound], "MAX", part="at_most")
-    return layers.power(net, y, scale=-1.0, part="restore")
-
-
-@lowering("Exp")
-def exp(node: Node, net: NetBuilder) -> Blob:
-    """Exp."""
-    return layers.unary(net, node.blob(), "Exp")
-
-
-@lowering("Log")
-def log(node: Node, net: NetBuilder) -> Blob:
-    """Log."""
-    return layers.unary(net, node.blob(), "Log")
-
-
-@lowering("Abs")
-def absolute(node: Node, net: NetBuilder) -> Blob:
-    """AbsVal."""
-    return layers.unary(net, node.blob(), "AbsVal")
-
-
-@lowering("Neg")
-def negative(node: Node, net: NetBuilder) -> Blob:
-    """Power with scale -1."""
-    return layers.power(net, node.blob(), scale=-1.0)
-
-
-@lowering("Sqrt")
-def square_root(node: Node, net: NetBuilder) -> Blob:
-    """Power 1/2."""
-    return layers.power(net, node.blob(), power=0.5)
-
-
-@lowering("Reciprocal")
-def reciprocal(node: Node, net: NetBuilder) -> Blob:
-    """Power -1."""
-    return layers.power(net, node.blob(), power=-1.0)
-
-
-@lowering("Softmax")
-def softmax_flat(node: Node, net: NetBuilder) -> Blob:
-    """Before opset 13: softmax over all axes from `axis` on."""
+@lowering("Gelu")
+def gelu(node: Node, net: NetBuilder) -> Blob:
+    """With approximate="tanh": x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
+    if node.attr("approximate", "none") != "tanh":
+        raise UnsupportedNodeError(
+            "Gelu needs the error function, which no stock Caffe layer computes",
+            'export the net with Gelu(approximate="tanh")',
+        )
     x = node.blob()
-    axis = node.attr("axis", 1) % x.rank
-    if axis == x.rank - 1 or layers.flattened(x, axis) == x.shape[axis]:
-        return layers.softmax(net, x, axis)
-    flat = layers.reshape(net, x, (*x.shape[:axis], layers.flattened(x, axis)), part="flat")
-    return layers.reshape(net, layers.softmax(net, flat, axis), x.shape, part="shape")
-
-
-@lowering("Softmax", since=13)
-def softmax(node: Node, net: NetBuilder) -> Blob:
-    """Softmax along one axis."""
-    x = node.blob()
-    return layers.softmax(net, x, node.attr("axis", -1) % x.rank)
+    cube = layers.power(net, x, power=3.0, part="cube")
+    root = sqrt(2 / pi)
+    if net.profile.limits.eltwise_coeff:
+        inner = layers.eltwise(net, [x, cube], "SUM", coeff=(root, root * 0.044715), part="inner")
+    else:
+        inner = layers.weighted_sum(net, [x, cube], (root, root * 0.044715), part="inner")
+    gate = layers.power(net, layers.unary(net, inner, "TanH", part="tanh"), scale=0.5, shift=0.5, part="gate")
+    return layers.eltwise(net, [x, gate], "PROD")

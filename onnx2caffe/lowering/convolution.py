@@ -9,9 +9,9 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import Pair
-from onnx2caffe.lowering.padding import pair, require_2d, window_pads
+from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
 from onnx2caffe.lowering.spatial import crop, pad_with_zeros
-from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.node import Node
 from onnx2caffe.registry import lowering
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -20,11 +20,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 @lowering("Conv")
 def conv(node: Node, net: NetBuilder) -> Blob:
     """A Convolution layer; unequal pads become zeros in a longer kernel."""
-    x = node.blob()
-    require_2d(x)
-    weight, bias = node.constant(1), node.optional_constant(2)
+    x = as_picture(net, node.blob())
+    weight, bias = _weight(node), node.optional_constant(2)
     kernel = pair(weight.shape[2:])
-    stride, dilation = pair(node.attr("strides", [1, 1])), pair(node.attr("dilations", [1, 1]))
+    stride, dilation = spatial_pair(node, "strides", 1), spatial_pair(node, "dilations", 1)
     before, after = window_pads(node, x, kernel, stride, dilation)
     if before != after:
         longer = _lengthen(weight, before, after, dilation)
@@ -32,8 +31,31 @@ def conv(node: Node, net: NetBuilder) -> Blob:
             x, before = pad_with_zeros(net, x, before, after), (0, 0)
         else:
             weight, before = longer, (max(before[0], after[0]), max(before[1], after[1]))
+    weight, before = _without_idle_taps(x, weight, before, dilation)
     group = node.attr("group", 1)
-    return layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
+    y = layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
+    return from_picture(net, y, node.shape())
+
+
+def _without_idle_taps(x: Blob, weight: Array, pad: Pair, dilation: Pair) -> tuple[Array, Pair]:
+    """The weight without the rows and columns that only ever see padding, where an input of one row or column has them.
+
+    Kernel 2·pad + 1 over one row: only the middle tap meets it. OpenCV reads beyond such inputs in a depthwise
+    convolution with a 3×3 kernel.
+    """
+    pads = list(pad)
+    for i in range(2):
+        taps = weight.shape[2 + i]
+        if x.shape[2 + i] == 1 and pads[i] and taps == 2 * pads[i] + 1 and dilation[i] == 1:
+            middle = (slice(None),) * (2 + i) + (slice(pads[i], pads[i] + 1),)
+            weight, pads[i] = weight[middle], 0
+    return weight, (pads[0], pads[1])
+
+
+def _weight(node: Node) -> Array:
+    """The weight with two spatial axes: of one axis (M, C, k) as (M, C, 1, k)."""
+    weight = node.constant(1)
+    return weight[:, :, None, :] if weight.ndim == 3 else weight
 
 
 def _lengthen(weight: Array, before: Pair, after: Pair, dilation: Pair) -> Array | None:
@@ -54,33 +76,35 @@ def _lengthen(weight: Array, before: Pair, after: Pair, dilation: Pair) -> Array
 @lowering("ConvTranspose")
 def conv_transpose(node: Node, net: NetBuilder) -> Blob:
     """A Deconvolution layer without pads where they are unequal or output_padding is given, then cut to size."""
-    x = node.blob()
-    require_2d(x)
-    weight, bias = node.constant(1), node.optional_constant(2)
-    group = node.attr("group", 1)
-    weight = _spread(weight, pair(node.attr("dilations", [1, 1])))
-    kernel, stride = pair(weight.shape[2:]), pair(node.attr("strides", [1, 1]))
-    size = pair(node.shape()[2:])
+    x = as_picture(net, node.blob())
+    weight, bias = _spread(_weight(node), spatial_pair(node, "dilations", 1)), node.optional_constant(2)
+    group, stride = node.attr("group", 1), spatial_pair(node, "strides", 1)
+    kernel, size = pair(weight.shape[2:]), pair((1, *node.shape()[2:])[-2:])
     full = [stride[i] * (x.shape[2 + i] - 1) + kernel[i] for i in range(2)]
-    if node.attr("auto_pad", "NOTSET") in ("NOTSET", "") and not node.has_attr("output_shape"):
-        begin = pair(node.attr("pads", [0, 0, 0, 0])[:2])
-    else:
-        extra = pair(node.attr("output_padding", [0, 0]))
-        total = [full[i] + extra[i] - size[i] for i in range(2)]
-        # The odd one goes in front, also where output_shape comes without auto_pad.
-        upper = node.attr("auto_pad", "NOTSET") == "SAME_UPPER"
-        begin = pair([t // 2 if upper else t - t // 2 for t in total])
+    begin = _first_cut(node, full, size)
     end = pair([full[i] - begin[i] - size[i] for i in range(2)])
-    if begin == end:
-        return layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, group=group)
-    if min(begin) < 0:
-        raise UnsupportedNodeError("negative pads")
-    if min(end) < 0:
-        # output_padding beyond the last tap: the kernel gets zero taps there.
-        taps = [max(0, -end[i]) for i in range(2)]
-        weight = np.pad(weight, [(0, 0), (0, 0), (0, taps[0]), (0, taps[1])])
+    if begin == end and min(begin) >= 0:
+        y = layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, group=group)
+        return from_picture(net, y, node.shape())
+    # What reaches beyond the full result, in front or (output_padding) behind: zero taps of the kernel there.
+    taps = [(max(0, -begin[i]), max(0, -end[i])) for i in range(2)]
+    weight = np.pad(weight, [(0, 0), (0, 0), *taps])
     y = layers.deconvolution(net, x, weight, bias, stride=stride, group=group, part="full")
-    return crop(net, y, begin, size)
+    return from_picture(net, crop(net, y, pair([max(0, b) for b in begin]), size), node.shape())
+
+
+def _first_cut(node: Node, full: list[int], size: Pair) -> Pair:
+    """How many rows and columns of the full result lie before the first one of the node's output."""
+    if node.attr("auto_pad", "NOTSET") in ("NOTSET", "") and not node.has_attr("output_shape"):
+        pads = node.attr("pads", [0, 0, 0, 0])
+        return pair([0, 0, *pads[: len(pads) // 2]][-2:])
+    if node.attr("auto_pad", "NOTSET") == "VALID":
+        return 0, 0
+    extra = spatial_pair(node, "output_padding", 0)
+    total = [full[i] + extra[i] - size[i] for i in range(2)]
+    # The odd one goes in front, also where output_shape comes without auto_pad.
+    upper = node.attr("auto_pad", "NOTSET") == "SAME_UPPER"
+    return pair([t // 2 if upper else t - t // 2 for t in total])
 
 
 def _spread(weight: Array, dilation: Pair) -> Array:

@@ -1,54 +1,89 @@
-"""Gemm and MatMul with a constant matrix, as InnerProduct."""
+"""Gemm and MatMul: InnerProduct with a constant matrix, sums of products without."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.layers import Array
+from onnx2caffe.lowering.axes import linear_along
+from onnx2caffe.lowering.broadcasting import add, add_constant
+from onnx2caffe.lowering.products import batched_product, computed_product
+from onnx2caffe.lowering.transposition import transpose
+from onnx2caffe.node import Node
 from onnx2caffe.registry import lowering
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @lowering("Gemm")
 def gemm(node: Node, net: NetBuilder) -> Blob:
-    """alpha·A·B + beta·C with constant B and C."""
-    if node.attr("transA", 0):
-        raise UnsupportedNodeError("transA: Caffe multiplies rows of its input only")
-    weight = node.constant(1)
-    if not node.attr("transB", 0):
-        weight = weight.T
+    """alpha·A·B + beta·C; one InnerProduct where B is constant and C is one value per output."""
     alpha, beta = node.attr("alpha", 1.0), node.attr("beta", 1.0)
-    if alpha != 1.0:
-        weight = weight * np.float32(alpha)
-    bias = node.optional_constant(2)
-    if bias is not None:
-        bias = bias if beta == 1.0 else bias * np.float32(beta)
-        if bias.size not in (1, weight.shape[0]) or (bias.size > 1 and bias.shape[-1] == 1):
-            raise UnsupportedNodeError(f"its addend has shape {bias.shape}; Caffe adds one value per output")
-        bias = np.broadcast_to(bias.reshape(-1), weight.shape[:1])
-    return layers.inner_product(net, node.blob(), weight, bias)
+    addend = node.constant(2) if node.is_constant(2) else None
+    bias = None if addend is None else _per_output(addend, beta, node.shape()[1])
+    if node.is_constant(0):
+        left = node.constant(0).T if node.attr("transA", 0) else node.constant(0)
+        x = _turned(net, node.blob(1), bool(node.attr("transB", 0)))
+        y, bias = linear_along(net, x, 0, left * np.float32(alpha), part="product"), None
+    else:
+        x = _turned(net, node.blob(0), bool(node.attr("transA", 0)))
+        if node.is_constant(1):
+            matrix = node.constant(1) if node.attr("transB", 0) else node.constant(1).T
+            weight = matrix if alpha == 1.0 else matrix * np.float32(alpha)
+            y = layers.inner_product(net, x, weight, bias)
+        else:
+            other = _turned(net, node.blob(1), bool(node.attr("transB", 0)))
+            y, bias = computed_product(net, x, other), None
+            y = layers.power(net, y, scale=alpha, part="alpha") if alpha != 1.0 else y
+    if node.input_count < 3 or bias is not None:
+        return y
+    if addend is not None:
+        return add_constant(net, y, addend * np.float32(beta), "addend")
+    scaled = layers.power(net, node.blob(2), scale=beta, part="beta") if beta != 1.0 else node.blob(2)
+    return add(net, y, scaled)
+
+
+def _turned(net: NetBuilder, x: Blob, turn: bool) -> Blob:
+    return transpose(net, x, (1, 0), part="turned") if turn else x
+
+
+def _per_output(addend: Array, beta: float, outputs: int) -> Array | None:
+    """beta·C as one value per output; None where it varies by row."""
+    if addend.size not in (1, outputs) or (addend.size > 1 and addend.shape[-1] == 1):
+        return None
+    addend = addend if beta == 1.0 else addend * np.float32(beta)
+    return np.broadcast_to(addend.reshape(-1), (outputs,))
 
 
 @lowering("MatMul")
 def matmul(node: Node, net: NetBuilder) -> Blob:
-    """x·B with a constant matrix B, over the last axis of x; or A·x over the one before it."""
+    """x·B with a constant B, over the last axis of x; A·x over the one before it; or of two computed tensors."""
     if node.is_constant(1):
-        x, matrix = node.blob(0), node.constant(1)
-        if matrix.ndim == 2 and x.rank >= 2:
-            return layers.inner_product(net, x, matrix.T, None, axis=x.rank - 1)
-        raise UnsupportedNodeError(f"it multiplies {x.shape} by a constant of shape {matrix.shape}, not by a matrix")
+        return layers.reshape(net, _times_constant(net, node.blob(0), node.constant(1)), node.shape(), part="shape")
     if node.is_constant(0):
         matrix, x = node.constant(0), node.blob(1)
-        if matrix.ndim == 2 and x.rank >= 2 and net.profile.has("Permute"):
-            # A·x = (xᵀ·Aᵀ)ᵀ over the last two axes.
-            swapped = [*range(x.rank - 2), x.rank - 1, x.rank - 2]
-            turned = layers.permute(net, x, swapped, part="turn")
-            product = layers.inner_product(net, turned, matrix, None, axis=x.rank - 1)
-            return layers.permute(net, product, swapped, part="turn_back")
-        raise UnsupportedNodeError(f"it multiplies a constant of shape {matrix.shape} by {x.shape}")
-    raise UnsupportedNodeError("it multiplies two computed tensors; no stock Caffe layer does")
+        return layers.reshape(net, _constant_times(net, matrix, x), node.shape(), part="shape")
+    a, b = node.blob(0), node.blob(1)
+    row = layers.reshape(net, a, (1, *a.shape), part="row") if a.rank == 1 else a
+    column = layers.reshape(net, b, (*b.shape, 1), part="column") if b.rank == 1 else b
+    return layers.reshape(net, computed_product(net, row, column), node.shape(), part="shape")
+
+
+def _times_constant(net: NetBuilder, x: Blob, matrix: Array) -> Blob:
+    x = layers.reshape(net, x, (1, *x.shape), part="row") if x.rank == 1 else x
+    matrix = matrix[:, None] if matrix.ndim == 1 else matrix
+    if matrix.ndim == 2 or matrix.size == matrix.shape[-2] * matrix.shape[-1]:
+        return linear_along(net, x, x.rank - 1, matrix.reshape(matrix.shape[-2:]).T, part="product")
+    return batched_product(net, x, matrix)
+
+
+def _constant_times(net: NetBuilder, matrix: Array, x: Blob) -> Blob:
+    """A·x = (xᵀ·Aᵀ)ᵀ over the last two axes."""
+    x = layers.reshape(net, x, (*x.shape, 1), part="column") if x.rank == 1 else x
+    matrix = matrix[None, :] if matrix.ndim == 1 else matrix
+    if matrix.ndim == 2 or matrix.size == matrix.shape[-2] * matrix.shape[-1]:
+        return linear_along(net, x, x.rank - 2, matrix.reshape(matrix.shape[-2:]), part="product")
+    swapped = [*range(x.rank - 2), x.rank - 1, x.rank - 2]
+    turned = transpose(net, x, swapped, part="turn")
+    product = batched_product(net, turned, np.swapaxes(matrix, -1, -2))
+    return transpose(net, product, [*range(product.rank - 2), product.rank - 1, product.rank - 2], part="turn_back")

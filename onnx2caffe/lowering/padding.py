@@ -1,19 +1,31 @@
-"""Window geometry: what ONNX's pads, auto_pad and rounding mean for one node."""
+"""Window geometry: what ONNX's pads, auto_pad and rounding mean for one node.
+
+A node on one spatial axis (N, C, L) is one on the picture (N, C, 1, L): its windows are one row high.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import SupportsInt
 
-from onnx2caffe.builder import Blob
+from onnx2caffe import layers
+from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.layers import Pair
 from onnx2caffe.node import Node, UnsupportedNodeError
 
 
-def require_2d(x: Blob) -> None:
-    """Refuse all but (N, C, H, W)."""
+def as_picture(net: NetBuilder, x: Blob) -> Blob:
+    """(N, C, H, W) as it is, (N, C, L) as (N, C, 1, L); other ranks are refused."""
+    if x.rank == 3:
+        return layers.reshape(net, x, (*x.shape[:2], 1, x.shape[2]), part="picture")
     if x.rank != 4:
         raise UnsupportedNodeError(f"it works on {x.rank - 2} spatial axes (input shape {x.shape}); Caffe has two")
+    return x
+
+
+def from_picture(net: NetBuilder, x: Blob, shape: Shape) -> Blob:
+    """Undo `as_picture`: `shape` is what the ONNX node makes."""
+    return layers.reshape(net, x, shape, part="row") if len(shape) == 3 else x
 
 
 def pair(values: Iterable[SupportsInt]) -> Pair:
@@ -22,14 +34,21 @@ def pair(values: Iterable[SupportsInt]) -> Pair:
     return first, second
 
 
+def spatial_pair(node: Node, name: str, default: int) -> Pair:
+    """The attribute `name` for rows and columns; on one spatial axis the rows take the default."""
+    values: list[int] = list(node.attr(name, []))
+    return pair([*[default] * (2 - len(values)), *values])
+
+
 def window_pads(node: Node, x: Blob, kernel: Pair, stride: Pair, dilation: Pair) -> tuple[Pair, Pair]:
-    """The pads (before, after) of a convolution or pooling node, `auto_pad` resolved."""
+    """The pads (before, after) of a convolution or pooling node on the picture `x`, `auto_pad` resolved."""
     mode = node.attr("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
         pads = node.attr("pads", [0, 0, 0, 0])
         if min(pads) < 0:
             raise UnsupportedNodeError(f"negative pads {pads}")
-        return pair(pads[:2]), pair(pads[2:])
+        half = len(pads) // 2
+        return pair([0, 0, *pads[:half]][-2:]), pair([0, 0, *pads[half:]][-2:])
     if mode == "VALID":
         return (0, 0), (0, 0)
     before, after = [], []

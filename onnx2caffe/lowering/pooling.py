@@ -13,8 +13,10 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import pooled_size
-from onnx2caffe.lowering.padding import pair, require_2d, window_pads
+from onnx2caffe.lowering.broadcasting import multiply_constant
+from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
 from onnx2caffe.lowering.spatial import crop, pad_with_zeros
+from onnx2caffe.lowering.totals import largest, mean
 from onnx2caffe.node import Node, UnsupportedNodeError
 from onnx2caffe.registry import lowering
 
@@ -68,13 +70,13 @@ class Window:
 
 
 def _windows(node: Node, x: Blob) -> tuple[Window, Window]:
-    require_2d(x)
-    kernel, stride = pair(node.attr("kernel_shape", [1, 1])), pair(node.attr("strides", [1, 1]))
-    dilation = pair(node.attr("dilations", [1, 1]))
-    if dilation != (1, 1):
+    """The windows along the rows and columns of the picture `x`."""
+    kernel, stride = spatial_pair(node, "kernel_shape", 1), spatial_pair(node, "strides", 1)
+    dilation = spatial_pair(node, "dilations", 1)
+    if any(d != 1 and k != 1 for d, k in zip(dilation, kernel, strict=True)):
         raise UnsupportedNodeError(f"dilated pooling (dilations {list(dilation)}) does not exist in Caffe")
-    before, after = window_pads(node, x, kernel, stride, dilation)
-    size = pair(node.shape()[2:])
+    before, after = window_pads(node, x, kernel, stride, (1, 1))
+    size = pair((1, *node.shape()[2:])[-2:])
     first, second = (Window(x.shape[2 + i], kernel[i], stride[i], before[i], after[i], size[i]) for i in range(2))
     return first, second
 
@@ -98,7 +100,7 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
     """MAX pooling; padding never wins in either."""
     if node.output_count > 1:
         raise UnsupportedNodeError("its second output (indices) has no counterpart")
-    x = node.blob()
+    x = as_picture(net, node.blob())
     windows = _windows(node, x)
     y = _pool(net, x, "MAX", windows)
     if y is None:
@@ -109,7 +111,7 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
         y = _pool(net, x, "MAX", (first, second))
     if y is None:
         raise UnsupportedNodeError("its pads cannot be expressed: Caffe pads both sides alike and less than the kernel")
-    return y
+    return from_picture(net, y, node.shape())
 
 
 @lowering("AveragePool")
@@ -119,7 +121,7 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
     Readers disagree about the divisor of a window that passes the padded edge, so such windows are summed by a
     depthwise convolution instead.
     """
-    x = node.blob()
+    x = as_picture(net, node.blob())
     windows = _windows(node, x)
     include_pad = bool(node.attr("count_include_pad", 0))
     kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
@@ -139,9 +141,9 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
             y = layers.convolution(net, padded, weight, None, stride=stride, group=x.shape[1], part="mean")
         y = crop(net, y, (0, 0), pair([w.count for w in windows]))
     factors = np.multiply.outer(kernel[0] / divisors[0], kernel[1] / divisors[1])
-    if np.all(factors == 1):
-        return y
-    return layers.scale(net, y, factors.astype(np.float32), None, axis=2, part="divisor")
+    if not np.all(factors == 1):
+        y = multiply_constant(net, y, factors.astype(np.float32), "divisor")
+    return from_picture(net, y, node.shape())
 
 
 def _keeps_phase(window: Window) -> bool:
@@ -153,12 +155,10 @@ def _keeps_phase(window: Window) -> bool:
 @lowering("GlobalAveragePool")
 def global_average_pool(node: Node, net: NetBuilder) -> Blob:
     """AVE pooling over the whole picture."""
-    require_2d(node.blob())
-    return layers.global_pooling(net, node.blob(), "AVE")
+    return mean(net, node.blob(), range(2, node.blob().rank))
 
 
 @lowering("GlobalMaxPool")
 def global_max_pool(node: Node, net: NetBuilder) -> Blob:
     """MAX pooling over the whole picture."""
-    require_2d(node.blob())
-    return layers.global_pooling(net, node.blob(), "MAX")
+    return largest(net, node.blob(), range(2, node.blob().rank))

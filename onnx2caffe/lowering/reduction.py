@@ -1,22 +1,71 @@
-"""ReduceMean, ReduceSum and ReduceMax over constant axes."""
+"""ReduceMean, ReduceSum and the other reductions over constant axes; CumSum."""
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Callable
 
 import numpy as np
 
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.lowering.axes import linear_along
+from onnx2caffe.lowering.broadcasting import add
+from onnx2caffe.lowering.totals import largest, mean, product, smallest, total
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from onnx2caffe.registry import lowering
 
-MOST_SLICES = 64
+Axes = list[int]
+
+
+def _absolutes(net: NetBuilder, x: Blob, axes: Axes) -> Blob:
+    return total(net, layers.absolute(net, x, part="magnitudes"), axes)
+
+
+def _squares(net: NetBuilder, x: Blob, axes: Axes) -> Blob:
+    return total(net, layers.power(net, x, power=2.0, part="squares"), axes)
+
+
+def _norm(net: NetBuilder, x: Blob, axes: Axes) -> Blob:
+    return layers.power(net, _squares(net, x, axes), power=0.5, part="root")
+
+
+def _log_sum(net: NetBuilder, x: Blob, axes: Axes) -> Blob:
+    return layers.unary(net, total(net, x, axes), "Log", part="log")
+
+
+def _log_sum_exp(net: NetBuilder, x: Blob, axes: Axes) -> Blob:
+    """The maximum plus log(sum(exp(x - maximum))): nothing overflows."""
+    peak = largest(net, x, axes)
+    exponentials = layers.unary(net, add(net, x, peak, -1.0), "Exp", part="exp")
+    return add(net, _log_sum(net, exponentials, axes), peak)
+
+
+METHODS: dict[str, Callable[[NetBuilder, Blob, Axes], Blob]] = {
+    "ReduceMean": mean,
+    "ReduceSum": total,
+    "ReduceMax": largest,
+    "ReduceMin": smallest,
+    "ReduceProd": product,
+    "ReduceL1": _absolutes,
+    "ReduceL2": _norm,
+    "ReduceSumSquare": _squares,
+    "ReduceLogSum": _log_sum,
+    "ReduceLogSumExp": _log_sum_exp,
+}
+# What these make of a single value is that value.
+_IDENTITIES = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd"})
 
 
 @lowering("ReduceMean")
 @lowering("ReduceSum")
 @lowering("ReduceMax")
+@lowering("ReduceMin")
+@lowering("ReduceProd")
+@lowering("ReduceL1")
+@lowering("ReduceL2")
+@lowering("ReduceSumSquare")
+@lowering("ReduceLogSum")
+@lowering("ReduceLogSumExp")
 def reduce_attribute(node: Node, net: NetBuilder) -> Blob:
     """Axes as an attribute."""
     return _reduce(node, net, node.attr("axes", None))
@@ -25,42 +74,35 @@ def reduce_attribute(node: Node, net: NetBuilder) -> Blob:
 @lowering("ReduceSum", since=13)
 @lowering("ReduceMean", since=18)
 @lowering("ReduceMax", since=18)
+@lowering("ReduceMin", since=18)
+@lowering("ReduceProd", since=18)
+@lowering("ReduceL1", since=18)
+@lowering("ReduceL2", since=18)
+@lowering("ReduceSumSquare", since=18)
+@lowering("ReduceLogSum", since=18)
+@lowering("ReduceLogSumExp", since=18)
 def reduce_input(node: Node, net: NetBuilder) -> Blob:
     """Axes as an input."""
     axes = node.optional_constant(1)
-    if axes is None and node.attr("noop_with_empty_axes", 0):
-        return node.blob()
-    return _reduce(node, net, None if axes is None else axes.tolist())
+    empty = axes is None or not axes.size
+    return _reduce(node, net, None if axes is None or empty else axes.tolist(), none=empty)
 
 
-def _reduce(node: Node, net: NetBuilder, axes: list[int] | None) -> Blob:
+def _reduce(node: Node, net: NetBuilder, axes: Axes | None, *, none: bool = False) -> Blob:
     x = node.blob()
-    reduced = sorted(axis_of(axis, x.rank) for axis in (range(x.rank) if axes is None else axes))
-    if 0 in reduced and x.shape[0] > 1:
-        raise UnsupportedNodeError("it reduces over the batch axis")
-    reduced = [axis for axis in reduced if x.shape[axis] > 1]
-    method = node.raw.op.removeprefix("Reduce")
-    return layers.reshape(net, _reduced(net, x, reduced, method), node.shape(), part="shape")
-
-
-def _reduced(net: NetBuilder, x: Blob, axes: list[int], method: str) -> Blob:
-    """`x` with `axes` reduced, of the right size though not yet of the right shape."""
-    if not axes:
+    if none and node.attr("noop_with_empty_axes", 0):
+        if node.raw.op not in _IDENTITIES:
+            raise UnsupportedNodeError("it has noop_with_empty_axes and no axes: versions of ONNX differ on what it is")
         return x
-    count = prod(x.shape[axis] for axis in axes)
-    if x.rank == 4 and axes == [2, 3] and method in ("Mean", "Max"):
-        return layers.global_pooling(net, x, "AVE" if method == "Mean" else "MAX")
-    if len(axes) == 1 and count <= MOST_SLICES:
-        pieces = layers.cut(net, x, [1] * count, axes[0])
-        if method == "Max":
-            return layers.eltwise(net, pieces, "MAX")
-        return layers.eltwise(net, pieces, "SUM", coeff=[1 / count] * count if method == "Mean" else ())
-    kept = [axis for axis in range(x.rank) if axis not in axes]
-    if [*kept, *axes] != list(range(x.rank)) and not net.profile.has("Permute"):
-        raise UnsupportedNodeError(f"the target {net.profile.name!r} has no Permute layer", "choose the target 'ssd'")
-    turned = layers.permute(net, x, [*kept, *axes], part="turn")
-    if method == "Max":
-        rows = layers.reshape(net, turned, (x.shape[0], prod(turned.shape[1 : len(kept)]), 1, count), part="rows")
-        return layers.pooling(net, rows, "MAX", (1, count), (1, 1), (0, 0), part="pool")
-    weight = np.full((1, count), 1 / count if method == "Mean" else 1, np.float32)
-    return layers.inner_product(net, turned, weight, None, axis=len(kept), part="sum")
+    reduced = sorted(axis_of(axis, x.rank) for axis in (axes or range(x.rank)))
+    return layers.reshape(net, METHODS[node.raw.op](net, x, reduced), node.shape(), part="shape")
+
+
+@lowering("CumSum")
+def cumulative_sum(node: Node, net: NetBuilder) -> Blob:
+    """Multiply by a triangular matrix along the axis."""
+    x = node.blob()
+    axis = axis_of(int(node.constant(1).item()), x.rank)
+    ones = np.ones((x.shape[axis], x.shape[axis]), np.float32)
+    matrix = np.tril(ones, -1 if node.attr("exclusive", 0) else 0)
+    return linear_along(net, x, axis, matrix.T if node.attr("reverse", 0) else matrix, part="sum")

@@ -28,7 +28,7 @@ def crop(net: NetBuilder, x: Blob, start: Pair, size: Pair, *, part: str = "crop
     extra = (x.shape[2] - size[0], x.shape[3] - size[1])
     if extra == (0, 0):
         return x
-    if max(extra) < LARGEST_SHIFT_KERNEL:
+    if max(extra) < LARGEST_SHIFT_KERNEL or not net.profile.has("Slice"):
         weight = shift_kernel(x.shape[1], (extra[0] + 1, extra[1] + 1), start)
         return layers.convolution(net, x, weight, None, group=x.shape[1], part=part)
     for axis in (2, 3):

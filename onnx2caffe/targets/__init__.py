@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from onnx2caffe.errors import ConversionError
-from onnx2caffe.targets import bvlc, opencv, ssd
-from onnx2caffe.targets.profile import Profile
+from onnx2caffe.targets import bvlc, mnn, ncnn, nnie, opencv, ssd, tensorrt
+from onnx2caffe.targets.profile import Limits, Profile
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (ssd.PROFILE, bvlc.PROFILE, opencv.PROFILE)}
+PROFILES: dict[str, Profile] = {
+    module.PROFILE.name: module.PROFILE for module in (ssd, bvlc, opencv, ncnn, mnn, tensorrt, nnie)
+}
 
 
 def profile_named(name: str) -> Profile:
@@ -17,4 +19,4 @@ def profile_named(name: str) -> Profile:
         raise ConversionError(f"Unknown target {name!r}. Known targets: {', '.join(PROFILES)}.") from None
 
 
-__all__ = ["PROFILES", "Profile", "profile_named"]
+__all__ = ["PROFILES", "Limits", "Profile", "profile_named"]

@@ -54,5 +54,5 @@ PROFILE = Profile(
     title="BVLC Caffe 1.0",
     # Clip and Swish came after the 1.0 release, so files for it must do without.
     layers=LAYERS - {"Clip", "Swish"},
-    source="caffe.layer_type_list() of a BVLC 1.0 build; src/caffe/layers",
+    sources=("caffe.layer_type_list() of a BVLC 1.0 build; src/caffe/layers",),
 )

@@ -25,12 +25,14 @@ PROFILE = Profile(
             "LRN",
             "Log",
             "MVN",
+            "Mish",
             "Normalize",
             "PReLU",
             "Permute",
             "Pooling",
             "Power",
             "PriorBox",
+            "ROIPooling",
             "ReLU",
             "ReLU6",
             "Reshape",
@@ -44,5 +46,5 @@ PROFILE = Profile(
             "TanH",
         ]
     ),
-    source="OpenCV 4.11, modules/dnn/src/init.cpp and modules/dnn/src/caffe/caffe_importer.cpp",
+    sources=("OpenCV 4.11, modules/dnn/src/init.cpp and modules/dnn/src/caffe/caffe_importer.cpp",),
 )

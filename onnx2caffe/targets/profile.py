@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+# BVLC Caffe, include/caffe/blob.hpp.
+MOST_AXES = 32
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader cannot do with layers that it has. The defaults are what Caffe itself can.
+
+    `axes` is the largest rank of a blob, batch included. `batch_axis`: whether Reshape, Permute, Slice and Concat may
+    work on the batch axis. `inner_product_axes`: whether InnerProduct takes an axis other than 1. `scale_axes`:
+    whether Scale takes weights that are not one value per channel; `scale_bottoms`: whether its factor can be a second
+    bottom, or only one of shape (N, C). `eltwise_bottoms` is how many bottoms Eltwise takes, `eltwise_coeff` whether it
+    heeds coefficients. `permute_ranks` are the ranks that Permute takes, None for all. `equal_dilation`: whether a
+    dilation is one number for both axes. `kernel` and `stride` are the largest of a window.
+    """
+
+    axes: int = MOST_AXES
+    batch_axis: bool = True
+    inner_product_axes: bool = True
+    scale_axes: bool = True
+    scale_bottoms: Literal["any", "channels", "none"] = "any"
+    eltwise_bottoms: int = 1000
+    eltwise_coeff: bool = True
+    permute_ranks: frozenset[int] | None = None
+    equal_dilation: bool = False
+    kernel: int = 1 << 30
+    stride: int = 1 << 30
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A Caffe reader: the layer types it has and where that was found.
+    """A Caffe reader: the layer types and fields it accepts, and where that was found.
 
-    `layers` are Caffe layer type names; `source` says where the list comes from.
+    `layers` are Caffe layer type names; `without` are the fields of a layer's parameter message that it does not
+    accept, by layer type; `sources` say where each group of entries comes from.
     """
 
     name: str
     title: str
     layers: frozenset[str]
-    source: str
+    sources: tuple[str, ...]
+    without: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def has(self, *kinds: str) -> bool:
         """Whether the reader has all these layer types."""
         return self.layers.issuperset(kinds)
+
+    def accepts(self, kind: str, name: str) -> bool:
+        """Whether the reader accepts the field `name` in the parameters of a layer of type `kind`."""
+        return name not in self.without.get(kind, frozenset())

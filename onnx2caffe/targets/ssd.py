@@ -12,5 +12,5 @@ PROFILE = Profile(
     title="Caffe with the SSD layers",
     layers=(bvlc.PROFILE.layers - {"ArgMax", "Bias", "Reduction", "Parameter", "DummyData", "Tile"})
     | {"DetectionOutput", "Normalize", "Permute", "PriorBox"},
-    source="weiliu89/caffe, branch ssd, src/caffe/layers; OpenCV dnn 4.x, modules/dnn/src/init.cpp",
+    sources=("weiliu89/caffe, branch ssd, src/caffe/layers; OpenCV dnn 4.x, modules/dnn/src/init.cpp",),
 )

@@ -7,18 +7,23 @@ then loose tops are ended; layers are put in place last, when it is known who re
 from __future__ import annotations
 
 from onnx2caffe.model import CaffeModel
+from onnx2caffe.targets import Profile
 from onnx2caffe.tidy.chains import merge_powers, merge_scales, skip_reshapes
 from onnx2caffe.tidy.dead import end_loose_tops, remove_unread_layers
 from onnx2caffe.tidy.in_place import put_in_place
 
 
-def tidy(model: CaffeModel) -> None:
-    """Clean up `model` where it stands."""
+def tidy(model: CaffeModel, profile: Profile) -> None:
+    """Clean up `model` where it stands.
+
+    A target without Silence layers is one that takes as outputs what its user names, so loose tops do no harm there.
+    """
     merge_powers(model)
     merge_scales(model)
     skip_reshapes(model)
     remove_unread_layers(model)
-    end_loose_tops(model)
+    if profile.has("Silence"):
+        end_loose_tops(model)
     put_in_place(model)
     _forget_lost_tensors(model)
 

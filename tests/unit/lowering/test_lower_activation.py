@@ -20,6 +20,16 @@ _PIECEWISE = {
     "prelu per channel": _one("PRelu(x, s)", declared="float[4,1,1] s"),
     "prelu, one slope": _one("PRelu(x, s)", declared="float[1] s"),
     "prelu, four axes": _one("PRelu(x, s)", declared="float[1,4,1,1] s"),
+    "prelu along rows": _one("PRelu(x, s)", declared="float[3,1] s"),
+    "prelu along columns": _one("PRelu(x, s)", declared="float[5] s"),
+    "prelu per sample": _one("PRelu(x, s)", declared="float[2,1,1,1] s"),
+    "prelu everywhere": _one("PRelu(x, s)", 16, declared="float[2,4,3,5] s"),
+    "thresholded relu": _one("ThresholdedRelu(x)"),
+    "thresholded relu, own threshold": _one("ThresholdedRelu<alpha=-0.7>(x)"),
+    "thresholded relu at 0": _one("ThresholdedRelu<alpha=0.0>(x)", 22),
+    "shrink": _one("Shrink(x)"),
+    "shrink with a bias": _one("Shrink<lambd=1.5, bias=0.4>(x)"),
+    "sign": _one("Sign(x)"),
     "elu": _one("Elu(x)"),
     "elu, alpha": _one("Elu<alpha=0.7>(x)"),
     "sigmoid": _one("Sigmoid(x)"),
@@ -35,10 +45,10 @@ _PIECEWISE = {
     "clip, no bounds": _one("Clip(x)"),
     "clip, bounds the wrong way round": _one("Clip(x, hi, lo)"),
     "clip, bounds alike": _one("Clip(x, hi, hi)"),
-    "clip by attributes": _one("Clip<min=-1.0, max=2.5>(x)", 6),
-    "clip below by attribute": _one("Clip<min=-1.0>(x)", 6),
-    "clip above by attribute": _one("Clip<max=1.0>(x)", 6),
-    "relu6": _one("Clip<min=0.0, max=6.0>(x)", 6),
+    "clip by attributes": _one("Clip<min=-1.0, max=2.5>(x)", 7),
+    "clip below by attribute": _one("Clip<min=-1.0>(x)", 7),
+    "clip above by attribute": _one("Clip<max=1.0>(x)", 7),
+    "relu6": _one("Clip<min=0.0, max=6.0>(x)", 7),
     "relu6 by inputs": _one("Clip(x, zero, six)"),
 }
 _FAR = {
@@ -49,6 +59,21 @@ _FAR = {
 CASES = {
     **_PIECEWISE,
     **_FAR,
+    "selu": _one("Selu(x)"),
+    "selu, own numbers": _one("Selu<alpha=1.3, gamma=0.8>(x)", 22),
+    "celu": _one("Celu(x)"),
+    "celu, alpha": _one("Celu<alpha=0.6>(x)"),
+    "softplus": _one("Softplus(x)"),
+    "softplus far out": _one("Softplus(x)", span=(-100.0, 100.0)),
+    "softsign": _one("Softsign(x)"),
+    "softsign far out": _one("Softsign(x)", 22, span=(-1e4, 1e4)),
+    "swish": _one("Swish(x)", 24),
+    "swish, alpha": _one("Swish<alpha=1.7>(x)", 24),
+    "mish": _one("Mish(x)", 18),
+    "mish far out": _one("Mish(x)", 22, span=(-30.0, 30.0)),
+    "gelu by tanh": _one('Gelu<approximate="tanh">(x)', 20),
+    "x·sigmoid(x)": Case(f"{SHAPE} {{ s = Sigmoid(x)\n y = Mul(s, x) }}"),
+    "x·tanh(softplus(x))": Case(f"{SHAPE} {{ s = Softplus(x)\n t = Tanh(s)\n y = Mul(x, t) }}"),
     "exp": _one("Exp(x)"),
     "log": _one("Log(x)", span=(0.1, 5.0)),
     "sqrt": _one("Sqrt(x)", span=(0.1, 5.0)),
@@ -122,7 +147,7 @@ def test_unknown_relu6() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (f"{SHAPE} <float[5] s> {{ y = PRelu(x, s) }}", r"its slope has shape \(5,\); Caffe has one slope, or one per"),
+        (f"{SHAPE} {{ y = Shrink<lambd=-0.5>(x) }}", "its lambd -0.5 is negative, so that the pieces overlap"),
         ("(float[2] x, float l) => (float[] y) { y = Clip(x, l) }", r"its input 1 \(l\) is computed at run time"),
         (f"{SHAPE} {{ y = Sin(x) }}", r"no exact translation of this operator \(opset 13\) to Caffe layers is known"),
     ],
@@ -130,3 +155,20 @@ def test_unknown_relu6() -> None:
 def test_refusals(text: str, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
         bridge.to_caffe(model(text))
+
+
+def test_gelu_with_the_error_function_is_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"Gelu needs the error function.*Remedy: export the net with Gelu"):
+        bridge.to_caffe(_one("Gelu(x)", 20).model())
+
+
+@pytest.mark.parametrize("alpha", [-0.7, 1.0])
+def test_thresholded_relu_at_its_threshold(alpha: float) -> None:
+    near = np.nextafter(np.float32([alpha, alpha]), np.float32([-9, 9]))
+    x = np.resize(np.float32([alpha, *near, 0, -0.0, 1e-30, 3]), (2, 4, 3, 5))
+    check(_one(f"ThresholdedRelu<alpha={alpha}>(x)").model(), inputs={"x": x}, tolerance=0)
+
+
+def test_sign_of_the_smallest_and_the_largest() -> None:
+    x = np.resize(np.float32([0, -0.0, 1.2e-38, -1.2e-38, 3e38, -3e38, 1, -1]), (2, 4, 3, 5))
+    check(_one("Sign(x)").model(), inputs={"x": x}, tolerance=0)

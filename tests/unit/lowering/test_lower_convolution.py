@@ -15,6 +15,9 @@ CASES = {
     "batch 2": _conv("5,4,3,3", "pads=[1,1,1,1]", size="2,4,9,7", bias=5),
     "groups": _conv("6,2,3,3", "group=2, pads=[1,1,1,1]", bias=6),
     "depthwise": _conv("4,1,3,3", "group=4, pads=[1,1,1,1], strides=[2,2]", bias=4),
+    "depthwise over one place": _conv("4,1,3,3", "group=4, pads=[1,1,1,1]", size="1,4,1,1"),
+    "depthwise over one row": _conv("4,1,3,3", "group=4, pads=[1,1,1,1], strides=[2,2]", size="2,4,1,5"),
+    "depthwise over one column": _conv("4,1,5,3", "group=4, pads=[2,1,2,1]", size="1,4,5,1", bias=4),
     "depthwise times 2": _conv("8,1,3,3", "group=4", bias=8),
     "dilation": _conv("5,4,3,3", "dilations=[2,2], pads=[2,2,2,2]", bias=5),
     "unequal dilation": _conv("5,4,3,2", "dilations=[3,2], pads=[3,1,3,1]"),
@@ -29,6 +32,17 @@ CASES = {
     "same upper": _conv("5,4,3,3", 'auto_pad="SAME_UPPER", strides=[2,2]', size="1,4,8,7"),
     "same lower": _conv("5,4,4,2", 'auto_pad="SAME_LOWER", strides=[2,3]', size="1,4,8,7"),
     "valid": _conv("5,4,3,3", 'auto_pad="VALID", strides=[2,2]'),
+    "one spatial axis": _conv("5,4,3", "pads=[1,2], strides=[2]", "2,4,9", bias=5),
+    "one spatial axis, dilated, groups": _conv("4,2,3", "dilations=[2], group=2, pads=[2,1]", "2,4,9"),
+    "transpose, one spatial axis": _conv(
+        "4,5,3", "strides=[2], pads=[1,0], output_padding=[1]", "2,4,7", "ConvTranspose", 5
+    ),
+    "transpose, valid": _conv(
+        "4,5,3,3", 'auto_pad="VALID", strides=[2,2], output_padding=[1,0]', operator="ConvTranspose"
+    ),
+    "transpose, dilated, groups": _conv(
+        "4,2,3,3", "dilations=[2,3], group=2, pads=[1,0,2,1]", operator="ConvTranspose", bias=4
+    ),
     "transpose": _conv("4,5,3,3", "strides=[2,2]", operator="ConvTranspose", bias=5),
     "transpose, batch 2": _conv("4,5,4,4", "strides=[2,2], pads=[1,1,1,1]", "2,4,5,3", "ConvTranspose", 5),
     "transpose, output_padding": _conv(
@@ -52,7 +66,7 @@ CASES = {
 
 @table(CASES)
 def test_agrees(case: Case) -> None:
-    assert set(layer_types(case.check())) <= {"Convolution", "Deconvolution"}
+    assert set(layer_types(case.check())) <= {"Convolution", "Deconvolution", "Reshape"}
 
 
 @pytest.mark.parametrize("pads", ["1,1,1,1", "0,1,2,1", "2,0,0,0"])

@@ -54,6 +54,15 @@ CASES = {
     "times 0": Case(f"({X}) => (float[] y) <float c={{0.0}}> {{ a = Mul(x, c)\n y = Add(a, x) }}"),
     "sum": Case(f"({X}, float[2,4,5,6] z, float[2,4,5,6] w) => (float[] y) {{ y = Sum(x, z, w) }}"),
     "sum, broadcast": Case(f"({X}, float[2,4,1,1] z, float[1,1,5,6] w) => (float[] y) {{ y = Sum(z, w, x) }}"),
+    "sum with constants": Case(
+        f"({X}, float[2,4,1,1] z) => (float[] y) <float[6] c, float[4,1,1] d> {{ y = Sum(c, x, d, z) }}"
+    ),
+    "sum of one and a constant": Case(f"({X}) => (float[] y) <float[2,4,5,6] c> {{ y = Sum(x, c) }}"),
+    "mean": Case(f"({X}, float[2,4,5,6] z, float[2,4,5,6] w) => (float[] y) {{ y = Mean(x, z, w) }}"),
+    "mean, broadcast, with a constant": Case(
+        f"({X}, float[1,4,1,1] z) => (float[] y) <float[5,6] c> {{ y = Mean(z, c, x) }}"
+    ),
+    "mean of one and a constant": Case(f"({X}) => (float[] y) <float c={{2.5}}> {{ y = Mean(x, c) }}"),
     "sum of one": Case(f"({X}) => (float[] y) {{ y = Sum(x) }}"),
     "max of four": Case(
         f"({X}, float[2,4,1,1] z, float[1,1,5,6] w) => (float[] y) <float c={{0.5}}> {{ y = Max(z, w, x, c) }}"
@@ -64,6 +73,22 @@ CASES = {
     "max, enlarged by its constant": Case("(float[1,4,1,1] x) => (float[] y) <float[1,4,5,6] c> { y = Max(x, c) }"),
     "square": Case(f"({X}) => (float[] y) <float p={{2.0}}> {{ y = Pow(x, p) }}"),
     "cube root": Case(f"({X}) => (float[] y) <float[1] p={{0.3333}}> {{ y = Pow(x, p) }}", span=POSITIVE),
+    "power 0": Case(f"({X}) => (float[] y) <float p={{0.0}}> {{ y = Pow(x, p) }}"),
+    "power 1": Case(f"({X}) => (float[] y) <float p={{1.0}}> {{ a = Pow(x, p)\n y = Relu(a) }}"),
+    "cube of negatives": Case(f"({X}) => (float[] y) <float p={{3.0}}> {{ y = Pow(x, p) }}"),
+    "the same power everywhere": Case(
+        f"({X}) => (float[] y) <float[6] p={{1.5,1.5,1.5,1.5,1.5,1.5}}> {{ y = Pow(x, p) }}", span=POSITIVE
+    ),
+    "number to the power of x": Case(f"({X}) => (float[] y) <float p={{2.0}}> {{ y = Pow(p, x) }}"),
+    "numbers to the power of x": Case(f"({X}) => (float[] y) <float[4,1,1] var> {{ y = Pow(var, x) }}"),
+    **{
+        f"{op}, enlarged by its constant": Case(
+            f"(float[1,4,1,1] x) => (float[] y, float[] z) <float[2,4,5,6] var> {{ y = {op}(x, var)\n"
+            f" z = {op}(var, x) }}",
+            span=POSITIVE,
+        )
+        for op in ("Add", "Sub", "Mul", "Div")
+    },
     "divided by negatives": Case(f"({X}) => (float[] y) <float c={{2.0}}> {{ y = Div(c, x) }}", span=(-2.0, -0.5)),
 }
 
@@ -132,18 +157,8 @@ def test_products_in_few_layers(first: str, second: str, layers: list[str]) -> N
     ("text", "opset", "reason"),
     [
         (f"({X}) => (float[] y) <float[6] p> {{ y = Pow(x, p) }}", 13, r"its exponent has shape \(6,\); Caffe's Power"),
-        (f"({X}) => (float[] y) <float p> {{ y = Pow(p, x) }}", 13, r"its input 1 \(x\) is computed at run time"),
-        (f"({X}) => (float[] y) <float[2,4,5,6] c> {{ y = Sum(x, c) }}", 13, r"its input 1 \(c\) is a constant"),
-        (
-            "(float[1,4,1,1] x) => (float[] y) <float[1,4,5,6] c> { y = Add(x, c) }",
-            13,
-            r"its constant of shape \(1, 4, 5, 6\) enlarges \(1, 4, 1, 1\) to \(1, 4, 5, 6\)",
-        ),
-        (
-            f"({X}) => (float[] y) <float[4] c> {{ y = Add<broadcast=1, axis=1>(x, c) }}",
-            6,
-            "it broadcasts in the form of opset 6. Remedy: convert the model to opset 7 or later",
-        ),
+        (f"({X}, float[6] z) => (float[] y) {{ y = Pow(x, z) }}", 13, "a computed tensor to a computed power"),
+        (f"({X}) => (float[] y) <float p={{-2.0}}> {{ y = Pow(p, x) }}", 13, "its constant base is not positive"),
     ],
 )
 def test_refusals(text: str, opset: int, reason: str) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import onnx
 import pytest
 from agreement import Case, agrees, layer_types, model, table
 
@@ -28,6 +29,74 @@ CASES = {
     "lrn, batch 1": _norm("LRN<size=7, alpha=0.9>(x)", "1,9,3,2"),
     "l2 over channels": _norm("LpNormalization<axis=1>(x)"),
     "l2, negative axis": _norm("LpNormalization<axis=-3, p=2>(x)"),
+    "l2 over rows": _norm("LpNormalization<axis=2>(x)"),
+    "l2 over the last axis": _norm("LpNormalization(x)"),
+    "l1 over channels": _norm("LpNormalization<axis=1, p=1>(x)"),
+    "l2, 2-D": _norm("LpNormalization<axis=1>(x)", "2,4"),
+    "mean and variance": _norm("MeanVarianceNormalization<axes=[0,2,3]>(x)"),
+    "mean and variance of each sample": _norm("MeanVarianceNormalization<axes=[1,2,3]>(x)"),
+    "mean and variance, rows": _norm("MeanVarianceNormalization<axes=[2]>(x)"),
+    **{
+        f"layer norm, {shape}, axis {axis}": Case(
+            f"(float[{shape}] x) => (float[] y) <float[{scale}] var1, float[{bias}] var2>"
+            f" {{ y = LayerNormalization<axis={axis}, epsilon=0.01>(x, var1, var2) }}",
+            17,
+        )
+        for shape, axis, scale, bias in (
+            *(
+                ("2,4,6", -1, "6", "6"),
+                ("2,6", 1, "6", "6"),
+                ("2,4,5,6", 2, "5,6", "5,6"),
+                ("2,4,5,6", 1, "4,5,6", "6"),
+            ),
+            *(("2,4,5,6", -1, "6", "6"), ("2,3,4,5,6", 3, "5,6", "5,6"), ("1,4,6", 0, "1,4,6", "1,4,6")),
+        )
+    },
+    "layer norm without a bias": Case(
+        "(float[2,4,6] x) => (float[] y) <float[6] var1> { y = LayerNormalization(x, var1) }", 17
+    ),
+    "layer norm as it was written before": Case(
+        """(float[2,4,6] x) => (float[] y) <float two={2.0}, float eps={0.01}, float[6] var1, float[6] var2> {
+            m = ReduceMean<axes=[-1]>(x)
+            d = Sub(x, m)
+            s = Pow(d, two)
+            v = ReduceMean<axes=[-1]>(s)
+            e = Add(v, eps)
+            r = Sqrt(e)
+            n = Div(d, r)
+            w = Mul(n, var1)
+            y = Add(w, var2)
+        }"""
+    ),
+    "rms norm": Case("(float[2,4,6] x) => (float[] y) <float[6] var1> { y = RMSNormalization(x, var1) }", 23),
+    "rms norm, axis 1": Case(
+        "(float[2,4,6] x) => (float[] y) <float[4,6] var1> { y = RMSNormalization<axis=1, epsilon=0.1>(x, var1) }", 23
+    ),
+    "group norm 21": Case(
+        """(float[2,6,3,4] x) => (float[2,6,3,4] y) <float[6] var1, float[6] var2> {
+            y = GroupNormalization<num_groups=3>(x, var1, var2)
+        }""",
+        21,
+    ),
+    "group norm, 3-D": Case(
+        """(float[2,6,5] x) => (float[2,6,5] y) <float[6] var1, float[6] var2> {
+            y = GroupNormalization<num_groups=2>(x, var1, var2)
+        }""",
+        21,
+    ),
+    "l1 pool": _norm("LpPool<kernel_shape=[2,3], strides=[2,1], p=1>(x)"),
+    "l2 pool": _norm("LpPool<kernel_shape=[3,3], pads=[1,0,1,2]>(x)"),
+    "l3 pool, same": _norm('LpPool<kernel_shape=[2,2], strides=[2,2], auto_pad="SAME_UPPER", p=3>(x)', "2,4,5,7"),
+    "l2 pool, dilated": Case(
+        """(float[2,4,7,6] x) => (float[] y) {
+            y = LpPool<kernel_shape=[2,2], dilations=[2,1], strides=[2,2], ceil_mode=1>(x)
+        }""",
+        18,
+    ),
+    "l2 pool, 3-D": _norm("LpPool<kernel_shape=[3], strides=[2]>(x)", "2,4,9"),
+    "global l2 pool": _norm("GlobalLpPool(x)"),
+    "global l1 pool": _norm("GlobalLpPool<p=1>(x)"),
+    "global l3 pool, 5-D": _norm("GlobalLpPool<p=3>(x)", "2,3,2,2,3"),
     "instance norm": _norm("InstanceNormalization<epsilon=0.1>(x, var1, var2)"),
     "instance norm, batch 1": _norm("InstanceNormalization(x, var1, var2)", "1,4,5,6"),
     "instance norm, 3-D": _norm("InstanceNormalization(x, var1, var2)", "2,4,7"),
@@ -72,9 +141,6 @@ def test_merge_in_double_precision() -> None:
     [
         ("LRN<size=4>(x)", "LRN of even size 4; Caffe's windows are odd"),
         ("LRN<size=3, bias=0.0>(x)", "LRN with bias 0"),
-        ("LpNormalization<axis=2>(x)", r"only the L2 norm over the channels of \(N, C, H, W\)"),
-        ("LpNormalization<axis=1, p=1>(x)", "only the L2 norm"),
-        ("LayerNormalization(x, s)", "no exact translation of this operator"),
     ],
 )
 def test_refusals(node: str, reason: str) -> None:
@@ -82,11 +148,13 @@ def test_refusals(node: str, reason: str) -> None:
         bridge.to_caffe(model(f"(float[1,4,5,6] x) => (float[] y) <float[6] s> {{ y = {node} }}", opset=17))
 
 
-def test_l2_is_refused_where_there_is_no_layer() -> None:
-    with pytest.raises(
-        UnsupportedModelError, match=r"the target 'bvlc' has no Normalize layer. Remedy: choose the target"
-    ):
-        bridge.to_caffe(CASES["l2 over channels"].model(), target="bvlc")
+def test_the_mean_of_a_layer_norm_is_refused() -> None:
+    text = "(float[2,4,6] x) => (float[] y, float[] m) <float[6] s> { y, m = LayerNormalization(x, s) }"
+    source = model(text, opset=17)
+    source.graph.node.append(onnx.helper.make_node("Relu", ["m"], ["r"]))
+    source.graph.output[1].name = "r"
+    with pytest.raises(UnsupportedModelError, match="its mean or deviation is read"):
+        bridge.to_caffe(source)
 
 
 def test_training_mode_is_refused() -> None:
@@ -95,3 +163,13 @@ def test_training_mode_is_refused() -> None:
     }}"""
     with pytest.raises(UnsupportedModelError, match=r"it is in training mode. Remedy: export the net for inference"):
         bridge.to_caffe(model(text, opset=15))
+
+
+@pytest.mark.parametrize("shape", ["2,4,7", "2,4,3,2,2"])
+def test_lrn_of_other_ranks(shape: str) -> None:
+    """onnxruntime has no such LRN; channels know nothing of the axes behind them."""
+    source = model(f"(float[{shape}] x) => (float[] y) {{ y = LRN<size=3, alpha=0.5, bias=2.0>(x) }}")
+    x = np.random.default_rng(0).uniform(-3, 3, [int(n) for n in shape.split(",")]).astype(np.float32)
+    squares = np.pad(x.astype(np.float64) ** 2, [(0, 0), (1, 1)] + [(0, 0)] * (x.ndim - 2))
+    sums = squares[:, :-2] + squares[:, 1:-1] + squares[:, 2:]
+    agrees(bridge.to_caffe(source), {"x": x}, {"y": x / (2 + 0.5 / 3 * sums) ** 0.75})

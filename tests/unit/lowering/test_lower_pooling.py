@@ -25,11 +25,19 @@ CASES = {
     "max, batch 2": _pool("kernel_shape=[2,2], strides=[2,2]", "MaxPool", "2,3,9,7"),
     "max, default stride": _pool("kernel_shape=[3,3]", "MaxPool"),
     "max, kernel 1, stride 2": _pool("kernel_shape=[1,1], strides=[2,2]", "MaxPool"),
+    "max, 3-D": _pool("kernel_shape=[3], strides=[2], pads=[1,0]", "MaxPool", "2,3,9"),
+    "max, 3-D, same": _pool('kernel_shape=[2], strides=[2], auto_pad="SAME_UPPER"', "MaxPool", "2,3,9"),
+    "max, one tap, dilated": _pool("kernel_shape=[1,1], dilations=[2,2], strides=[2,2]", "MaxPool"),
+    "average, 3-D": _pool("kernel_shape=[3], strides=[2], pads=[1,1]", "AveragePool", "2,3,8"),
     "average, rectangular": _pool("kernel_shape=[4,1], strides=[1,3]", "AveragePool"),
     "average, batch 2": _pool("kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]", "AveragePool", "2,3,8,8"),
     "average, same upper": _pool('kernel_shape=[3,2], strides=[2,2], auto_pad="SAME_UPPER"', "AveragePool"),
     "average, whole picture": _pool("kernel_shape=[9,7]", "AveragePool"),
     "global average": Case("(float[2,3,5,6] x) => (float[] y) { y = GlobalAveragePool(x) }"),
+    "global average, 3-D": Case("(float[2,3,5] x) => (float[] y) { y = GlobalAveragePool(x) }"),
+    "global average, 5-D": Case("(float[2,3,5,2,3] x) => (float[] y) { y = GlobalAveragePool(x) }"),
+    "global max, 3-D": Case("(float[2,3,5] x) => (float[] y) { y = GlobalMaxPool(x) }"),
+    "global max, 5-D": Case("(float[2,3,5,2,3] x) => (float[] y) { y = GlobalMaxPool(x) }"),
     "global max": Case("(float[2,3,5,6] x) => (float[] y) { y = GlobalMaxPool(x) }"),
 }
 
@@ -111,6 +119,6 @@ def test_refusals(text: str, reason: str) -> None:
     assert reason in str(error.value)
 
 
-def test_one_spatial_axis_is_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"1 spatial axes \(input shape \(1, 2, 6\)\); Caffe has two"):
-        bridge.to_caffe(model("(float[1,2,6] x) => (float[] y) { y = MaxPool<kernel_shape=[2]>(x) }"))
+def test_three_spatial_axes_are_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"3 spatial axes \(input shape \(1, 2, 6, 6, 6\)\); Caffe has two"):
+        bridge.to_caffe(model("(float[1,2,6,6,6] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2,2]>(x) }"))

@@ -6,14 +6,12 @@ from agreement import Case, layer_types, table
 import bridge
 from bridge import UnsupportedModelError
 
-AXES = ([2, 3], [1], [-1], [2], [1, 2], [1, 2, 3], [1, 3], [-2, -1])
+AXES = ([2, 3], [1], [-1], [1, 2], [1, 3], [0], [0, 2], [0, 1])
+NAMES = ("Mean", "Sum", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
 FORMS = [
-    ("ReduceMean", 11),
-    ("ReduceMax", 11),
-    ("ReduceSum", 11),
+    *((f"Reduce{name}", 11) for name in NAMES),
     ("ReduceSum", 13),
-    ("ReduceMean", 18),
-    ("ReduceMax", 18),
+    *((f"Reduce{name}", 18) for name in NAMES if name != "Sum"),
 ]
 
 
@@ -27,21 +25,31 @@ def _reduce(operator: str, opset: int, shape: str, *, keep: int, axes: list[int]
         declared, inputs = f"<int64[{len(axes)}] a={{{', '.join(map(str, axes))}}}>", "x, a"
     elif axes is not None:
         attributes += f", axes={axes}"
-    return Case(f"(float[{shape}] x) => (float[] y) {declared} {{ y = {operator}<{attributes}>({inputs}) }}", opset)
+    return Case(
+        f"(float[{shape}] x) => (float[] y) {declared} {{ y = {operator}<{attributes}>({inputs}) }}",
+        opset,
+        span=(0.1, 1.5) if operator in ("ReduceLogSum", "ReduceProd") else (-3.0, 3.0),
+    )
+
+
+def _cumsum(shape: str, axis: int, attributes: str = "") -> Case:
+    declared = f"<int64 a={{{axis}}}>"
+    return Case(f"(float[{shape}] x) => (float[] y) {declared} {{ y = CumSum<{attributes}>(x, a) }}")
 
 
 CASES = {
+    "cumulative sum": _cumsum("2,3,4", 1),
     **{
         f"{operator} {opset}, axes {axes}, keepdims {keep}": _reduce(operator, opset, "2,4,5,6", keep=keep, axes=axes)
         for (operator, opset), axes, keep in product(FORMS, AXES, (0, 1))
     },
     **{
-        f"{operator} {opset}, all, keepdims {keep}": _reduce(operator, opset, "1,4,5,6", keep=keep, axes=None)
+        f"{operator} {opset}, all, keepdims {keep}": _reduce(operator, opset, "2,4,5,6", keep=keep, axes=None)
         for (operator, opset), keep in product(FORMS, (0, 1))
     },
     **{
         f"{operator}, axes {axes} of {shape}": _reduce(operator, 11, shape, keep=0, axes=axes)
-        for operator in ("ReduceMean", "ReduceMax", "ReduceSum")
+        for operator in ("ReduceMean", "ReduceMax", "ReduceSum", "ReduceProd", "ReduceLogSumExp")
         for shape, axes in (
             *(("2,3,4,70", [3]), ("2,70,4,3", [1]), ("2,70", [1]), ("2,3,4", [1, 2]), ("2,3,4", [2])),
             *(("2,3,4,5,6", [1, 3]), ("2,3,4,5,6", [2, 3, 4]), ("1,4,5,6", [0]), ("2,4,1,1", [2, 3])),
@@ -64,13 +72,25 @@ def test_mean_of_a_picture_is_a_global_pooling() -> None:
     assert layer_types(converted) == ["Pooling"]
 
 
-@pytest.mark.parametrize("axes", [[0], None])
-@pytest.mark.parametrize(("operator", "opset"), FORMS)
-def test_batch_axis_is_refused(operator: str, opset: int, axes: list[int] | None) -> None:
-    with pytest.raises(UnsupportedModelError, match="it reduces over the batch axis"):
-        bridge.to_caffe(_reduce(operator, opset, "2,4,5,6", keep=1, axes=axes).model())
+def test_no_axes_and_no_reduction_is_refused_where_versions_differ() -> None:
+    text = "(float[2,3] x) => (float[] y) { y = ReduceL1<noop_with_empty_axes=1>(x) }"
+    with pytest.raises(UnsupportedModelError, match="it has noop_with_empty_axes and no axes"):
+        bridge.to_caffe(Case(text, 18).model())
 
 
-def test_refused_where_there_is_no_permute() -> None:
-    with pytest.raises(UnsupportedModelError, match="the target 'bvlc' has no Permute layer"):
-        bridge.to_caffe(_reduce("ReduceMean", 11, "2,4,5,6", keep=1, axes=[1, 2]).model(), target="bvlc")
+@pytest.mark.parametrize("name", NAMES)
+def test_without_permute(name: str) -> None:
+    axes = "[1,2,3]" if name == "Max" else "[1,3]"
+    text = f"(float[2,4,5,6] x) => (float[] y) {{ y = Reduce{name}<axes={axes}>(x) }}"
+    Case(text, 11, span=(0.1, 1.5), options={"target": "bvlc"}).check()
+
+
+def test_log_sum_exp_of_large_numbers() -> None:
+    text = "(float[2,4,5,6] x) => (float[] y) { y = ReduceLogSumExp<axes=[1]>(x) }"
+    Case(text, 11, span=(500.0, 1000.0)).check()
+
+
+@pytest.mark.parametrize(("exclusive", "reverse"), product((0, 1), (0, 1)))
+@pytest.mark.parametrize(("shape", "axis"), [("2,4,5,6", -1), ("2,4,5,6", 1), ("2,4,5,6", 2), ("5", 0), ("3,4,5", 0)])
+def test_cumulative_sum(shape: str, axis: int, exclusive: int, reverse: int) -> None:
+    _cumsum(shape, axis, f"exclusive={exclusive}, reverse={reverse}").check()

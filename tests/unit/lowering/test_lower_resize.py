@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -43,6 +44,38 @@ CASES = {
         )
         for mode in ("nearest", "linear")
     },
+    **{
+        f"cubic, {c}, {extra}": _grid(f'mode="cubic", coordinate_transformation_mode="{c}"{extra}')
+        for c in COORDINATES
+        for extra in ("", ", exclude_outside=1", ", cubic_coeff_a=-0.5")
+    },
+    **{
+        f"antialias, {mode}, {scales}": _one(
+            f'Resize<mode="{mode}", antialias=1>(x, r, s)', f"float[4] s={{{scales}}}", 18
+        )
+        for mode in ("linear", "cubic")
+        for scales in ("1,1,0.5,0.5", "1,1,0.6,0.4", "1,1,1.5,0.7")
+    },
+    "region": _one(
+        'Resize<mode="linear", coordinate_transformation_mode="tf_crop_and_resize">(x, q, , z)',
+        "float[8] q={0,0,0.2,0.1,1,1,0.9,0.7}, int64[4] z={2,3,4,5}",
+        13,
+    ),
+    "region beyond the picture": _one(
+        'Resize<mode="linear", coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=7.0>'
+        "(x, q, , z)",
+        "float[8] q={0,0,-0.3,0.1,1,1,0.9,1.7}, int64[4] z={2,3,6,7}",
+        13,
+    ),
+    "channels too": _one('Resize<mode="nearest">(x, r, s)', "float[4] s={1,2,1,1}", 13),
+    "one spatial axis": Case(
+        '(float[2,3,5] x) => (float[] y) <float[0] r, float[3] s={1,1,2.5}> { y = Resize<mode="linear">(x, r, s) }'
+    ),
+    "three spatial axes": Case(
+        "(float[2,3,4,5,2] x) => (float[] y) <float[0] r, float[5] s={1,1,2,0.5,2}> {"
+        ' y = Resize<mode="linear">(x, r, s) }'
+    ),
+    "upsample 7": Case("(float[2,3,5,6] x) => (float[] y) { y = Upsample<scales=[1.0,1.0,2.0,2.0]>(x) }", 7),
     "symmetric": _one(
         'Resize<mode="linear", coordinate_transformation_mode="half_pixel_symmetric">(x, r, s)',
         "float[4] s={1,1,1.7,2.3}",
@@ -80,21 +113,12 @@ def test_no_more_layers_than_needed(scales: str, layers: list[str]) -> None:
     assert layer_types(case.check()) == layers
 
 
-@pytest.mark.parametrize(
-    ("attributes", "scales", "reason"),
-    [
-        ('mode="cubic"', "1,1,2,2", "resize mode 'cubic'"),
-        ('coordinate_transformation_mode="tf_crop_and_resize"', "1,1,2,2", "mode 'tf_crop_and_resize'"),
-        ('mode="nearest"', "1,2,1,1", r"it resizes \(2, 3, 5, 6\) to \(2, 6, 5, 6\): more than height and width"),
-    ],
-)
-def test_refusals(attributes: str, scales: str, reason: str) -> None:
-    case = _one(f"Resize<{attributes}>(x, q, s)", f"float[4] s={{{scales}}}, float[8] q", 13)
-    with pytest.raises(UnsupportedModelError, match=reason):
+def test_unknown_mode_is_refused() -> None:
+    case = _one('Resize<mode="lanczos">(x, q, s)', "float[4] s={1,1,2,2}, float[8] q", 13)
+    with pytest.raises(UnsupportedModelError, match="resize mode 'lanczos'"):
         bridge.to_caffe(case.model())
 
 
-def test_antialias_is_refused() -> None:
-    case = _one('Resize<mode="linear", antialias=1>(x, r, s)', "float[4] s={1,1,0.5,0.5}", 18)
-    with pytest.raises(UnsupportedModelError, match="exclude_outside or antialias"):
-        bridge.to_caffe(case.model())
+@pytest.mark.parametrize("name", ["linear, half_pixel", "cubic, align_corners, ", "region beyond the picture"])
+def test_on_bvlc_caffe(name: str) -> None:
+    replace(CASES[name], options={"target": "bvlc"}).check()

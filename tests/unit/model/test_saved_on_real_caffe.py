@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 
 import onnx2caffe.caffe_pb2 as caffe_pb2
-from bridge.verify.readers import CaffeReader, OpenCVReader, Reader, caffe_readers
+from bridge.verification.readers import CaffeReader, OpenCVReader, Reader, caffe_readers
 from onnx2caffe.caffe_pb2 import LayerParameter
 from onnx2caffe.model import CaffeModel, Layer
 
@@ -42,10 +42,13 @@ NUMBER_OF_ITS_OWN = {
     # Fields whose numbers forks chose for themselves; the file that carries them is text, where only names count.
     ("PoolingParameter", "round_mode"): "13 in BVLC since 2018, where some forks have another field",
     ("PoolingParameter", "ceil_mode"): "in forks only",
+    ("LayerParameter", "roi_pooling_param"): "8266711 in Faster R-CNN's Caffe, another number in forks",
+    ("LayerParameter", "upsample_param"): "160 here, another number in forks",
     ("LayerParameter", "clip_param"): "148 in BVLC, 165 in a fork that had given 148 away",
 }
 
-needs_caffe = pytest.mark.skipif(not CAFFES, reason="no Caffe set up; `python -m bridge.verify.caffe_setup` makes one")
+NO_CAFFE = "no Caffe set up; `python -m bridge.verification.caffe_setup` makes one"
+needs_caffe = pytest.mark.skipif(not CAFFES, reason=NO_CAFFE)
 
 
 def _ask(caffe: CaffeReader, script: str, *arguments: Path) -> Any:

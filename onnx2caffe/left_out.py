@@ -1,0 +1,41 @@
+"""ONNX operators without a lowering, and why: the table in docs/operators.md is made from this."""
+
+from __future__ import annotations
+
+_FOLDED = "depends on constants and shapes alone: it is computed when the model is converted"
+_BOOLEAN = "works on truth values or whole numbers; Caffe computes in float32 only"
+_FUNCTION = "no stock layer, and no sum or product of them, gives this function"
+_DATA = "what it reads or makes depends on the values: Caffe's shapes and places are fixed before it runs"
+_CONTROL = "a graph inside the graph: fold it first (onnxruntime or onnx-simplifier make a flat graph where they can)"
+_RECURRENT = "a recurrent net; stock Caffe's own such layers are of another form and few readers have them"
+_SEQUENCE = "a sequence, an optional value or text: Caffe has blobs only"
+_RANDOM = "random numbers"
+_QUANTISED = "quantised numbers; Caffe computes in float32 only"
+_LOSS = "a training loss"
+_SIGNAL = "signal processing on complex or windowed data"
+_SAMPLING = "places between pixels that are themselves computed; stock Caffe has no such sampling"
+
+_BY_REASON = {
+    _FOLDED: "Constant ConstantOfShape Shape Size Range EyeLike MelWeightMatrix BlackmanWindow HammingWindow "
+    "HannWindow",
+    _BOOLEAN: "And Or Xor Not Equal Greater GreaterOrEqual Less LessOrEqual Where IsInf IsNaN BitShift BitwiseAnd "
+    "BitwiseNot BitwiseOr BitwiseXor BitCast Mod",
+    _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Det CumProd",
+    _DATA: "Compress NonZero NonMaxSuppression Unique TopK OneHot GatherElements GatherND Scatter ScatterElements "
+    "ScatterND TensorScatter ReverseSequence MaxUnpool CenterCropPad",
+    _CONTROL: "If Loop Scan SequenceMap",
+    _RECURRENT: "RNN GRU LSTM CausalConvWithState LinearAttention",
+    _SEQUENCE: "ConcatFromSequence SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert "
+    "SequenceLength SplitToSequence Optional OptionalGetElement OptionalHasElement StringConcat StringNormalizer "
+    "StringSplit RegexFullMatch TfIdfVectorizer ImageDecoder",
+    _RANDOM: "RandomNormal RandomNormalLike RandomUniform RandomUniformLike Multinomial Bernoulli",
+    _QUANTISED: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear QLinearConv QLinearMatMul ConvInteger "
+    "MatMulInteger",
+    _LOSS: "NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss",
+    _SIGNAL: "DFT STFT",
+    _SAMPLING: "GridSample AffineGrid RoiAlign DeformConv",
+    "its parts (MatMul, Softmax, Mul, Add) are lowered; the operator itself is not taken apart": "Attention "
+    "RotaryEmbedding Einsum Col2Im",
+}
+
+LEFT_OUT: dict[str, str] = {name: reason for reason, names in _BY_REASON.items() for name in names.split()}

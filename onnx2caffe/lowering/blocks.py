@@ -1,0 +1,44 @@
+"""DepthToSpace and SpaceToDepth, each as one layer with a kernel of ones and zeros.
+
+A Deconvolution whose kernel and stride are the block size writes every input channel to its place in the block; a
+Convolution of that kernel and stride reads it from there. Every product but one is with 0, so the values are exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onnx2caffe import layers
+from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.registry import lowering
+
+
+@lowering("DepthToSpace")
+def depth_to_space(node: Node, net: NetBuilder) -> Blob:
+    """Deconvolution; in the mode CRD one group per output channel."""
+    x, size = node.blob(), node.attr("blocksize", 1)
+    channels = x.shape[1] // size**2
+    taps = np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size)
+    if node.attr("mode", "DCR") == "CRD":
+        weight, group = np.tile(taps, (channels, 1, 1, 1)), channels
+    else:
+        weight, group = _one_channel_each(channels, size), 1
+    return layers.deconvolution(net, x, weight, None, stride=(size, size), group=group)
+
+
+def _one_channel_each(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """(size²·C, C, size, size): channel (i, j, c) has its 1 at place (i, j) of channel c."""
+    weight = np.zeros((size, size, channels, channels, size, size), np.float32)
+    i, j, c = np.ogrid[:size, :size, :channels]
+    weight[i, j, c, c, i, j] = 1
+    return weight.reshape(size**2 * channels, channels, size, size)
+
+
+@lowering("SpaceToDepth")
+def space_to_depth(node: Node, net: NetBuilder) -> Blob:
+    """Convolution."""
+    x, size = node.blob(), node.attr("blocksize", 1)
+    if x.shape[2] % size or x.shape[3] % size:
+        raise UnsupportedNodeError(f"its blocks of {size} do not divide {x.shape}")
+    return layers.convolution(net, x, _one_channel_each(x.shape[1], size), None, stride=(size, size))

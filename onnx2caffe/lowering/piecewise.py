@@ -1,0 +1,137 @@
+"""Functions of straight pieces: Clip and what is built from it, and steps.
+
+A step is exact in float32: relu(x) times 2¹²⁷, cut at 1, is 1 wherever x > 0 (2⁻¹²⁶ is the least normal number) and 0
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onnx2caffe import layers
+from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.registry import lowering
+
+HUGE = 2.0**127
+
+
+@lowering("Clip")
+def clip_attributes(node: Node, net: NetBuilder) -> Blob:
+    """Clip with its bounds as attributes."""
+    limits = np.finfo(np.float32)
+    return _clip(net, node.blob(), node.attr("min", float(limits.min)), node.attr("max", float(limits.max)))
+
+
+@lowering("Clip", since=11)
+def clip_inputs(node: Node, net: NetBuilder) -> Blob:
+    """Clip with its bounds as inputs."""
+    limits = np.finfo(np.float32)
+    low, high = (node.optional_constant(index) for index in (1, 2))
+    return _clip(
+        net,
+        node.blob(),
+        float(limits.min) if low is None else float(low.item()),
+        float(limits.max) if high is None else float(high.item()),
+    )
+
+
+def _clip(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
+    relu6 = net.options.relu6
+    if (low, high) == (0.0, 6.0) and relu6 != "exact":
+        if relu6 == "relu":
+            net.notes.append(f"{net.scope}: ReLU6 written as ReLU, as asked for; values above 6 are not cut off")
+            return layers.relu(net, x)
+        if not net.profile.has("ReLU6"):
+            raise UnsupportedNodeError(
+                f"the target {net.profile.name!r} has no ReLU6 layer", 'use relu6="exact", or a target that has it'
+            )
+        return layers.unary(net, x, "ReLU6")
+    return clip_between(net, x, low, high)
+
+
+def clip_between(net: NetBuilder, x: Blob, low: float, high: float, like: Blob | None = None) -> Blob:
+    """min(max(x, low), high); `like` is a blob of finite values for the constants to be made from, if x is none.
+
+    ReLU6 is relu(x) - relu(x - 6): exact up to 6, and within half a unit in the last place of x beyond it, so without
+    an error up to |x| of a million. It needs no constant, which toolchains that quantise would meet. Other bounds are
+    Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
+    """
+    # A constant is 0·x + c, and not every reader spares itself the product with an infinity.
+    like = like or x
+    limits = np.finfo(np.float32)
+    above, below = low > limits.min, high < limits.max
+    if above and below and low > high:
+        # ONNX: the upper bound wins.
+        return layers.constant_like(net, like, high)
+    if (low, high) == (0.0, 6.0):
+        over = layers.relu(net, layers.power(net, x, shift=-high, part="beyond_high"), part="excess")
+        return layers.weighted_sum(net, [layers.relu(net, x, part="at_least"), over], (1.0, -1.0))
+    if above:
+        x = at_least(net, x, layers.constant_like(net, like, low, part="low"))
+    if below:
+        x = at_most(net, x, layers.constant_like(net, like, -high, part="minus_high"))
+    return x
+
+
+def at_least(net: NetBuilder, x: Blob, bound: Blob) -> Blob:
+    """max(x, bound)."""
+    return layers.eltwise(net, [x, bound], "MAX", part="at_least")
+
+
+def at_most(net: NetBuilder, x: Blob, minus_bound: Blob) -> Blob:
+    """min(x, bound), given -bound."""
+    negative = layers.power(net, x, scale=-1.0, part="negative")
+    y = layers.eltwise(net, [negative, minus_bound], "MAX", part="at_most")
+    return layers.power(net, y, scale=-1.0, part="restore")
+
+
+def step(net: NetBuilder, x: Blob, part: str = "step") -> Blob:
+    """1 where x > 0, else 0."""
+    positive = layers.relu(net, x, part=f"{part}_positive")
+    steep = layers.power(net, positive, scale=HUGE, part=f"{part}_steep")
+    return clip_between(net, steep, float(np.finfo(np.float32).min), 1.0, positive)
+
+
+@lowering("HardSigmoid")
+def hard_sigmoid(node: Node, net: NetBuilder) -> Blob:
+    """clip(alpha·x + beta, 0, 1)."""
+    x = layers.power(net, node.blob(), scale=node.attr("alpha", 0.2), shift=node.attr("beta", 0.5), part="line")
+    return clip_between(net, x, 0.0, 1.0)
+
+
+@lowering("HardSwish")
+def hard_swish(node: Node, net: NetBuilder) -> Blob:
+    """x·clip(x/6 + 1/2, 0, 1)."""
+    x = node.blob()
+    gate = clip_between(net, layers.power(net, x, scale=1 / 6, shift=0.5, part="line"), 0.0, 1.0)
+    return layers.eltwise(net, [x, gate], "PROD")
+
+
+@lowering("ThresholdedRelu")
+def thresholded_relu(node: Node, net: NetBuilder) -> Blob:
+    """Keep what is above alpha, 0 elsewhere."""
+    x, alpha = node.blob(), node.attr("alpha", 1.0)
+    if alpha == 0.0:
+        return layers.relu(net, x)
+    return layers.eltwise(net, [x, step(net, layers.power(net, x, shift=-alpha, part="beyond"))], "PROD")
+
+
+@lowering("Shrink")
+def shrink(node: Node, net: NetBuilder) -> Blob:
+    """X - bias above lambd, x + bias below -lambd, 0 between."""
+    x, edge, bias = node.blob(), node.attr("lambd", 0.5), node.attr("bias", 0.0)
+    if edge < 0:
+        raise UnsupportedNodeError(f"its lambd {edge} is negative, so that the pieces overlap")
+    pieces = []
+    for sign, side in ((1.0, "above"), (-1.0, "below")):
+        beyond = step(net, layers.power(net, x, scale=sign, shift=-edge, part=f"beyond_{side}"), side)
+        moved = layers.power(net, x, shift=-sign * bias, part=f"moved_{side}") if bias else x
+        pieces.append(layers.eltwise(net, [moved, beyond], "PROD", part=side))
+    return layers.eltwise(net, pieces, "SUM")
+
+
+@lowering("Sign")
+def sign(node: Node, net: NetBuilder) -> Blob:
+    """clip(x·2¹²⁷, -1, 1)."""
+    return clip_between(net, layers.power(net, node.blob(), scale=HUGE, part="steep"), -1.0, 1.0, node.blob())

@@ -1,0 +1,68 @@
+"""Products of matrices of which neither, or a whole batch, is constant."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from onnx2caffe import layers
+from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.layers import Array
+from onnx2caffe.lowering.axes import enlarge
+from onnx2caffe.lowering.totals import total
+from onnx2caffe.lowering.transposition import transpose
+from onnx2caffe.node import UnsupportedNodeError
+
+MOST_PRODUCTS = 1 << 26
+
+
+def computed_product(net: NetBuilder, a: Blob, b: Blob) -> Blob:
+    """(..., M, K)·(..., K, N), batches broadcast: every a[m, k]·b[k, n] by Eltwise, then the sum over k.
+
+    Raises:
+        UnsupportedNodeError: there would be more than 2²⁶ products (256 MB) at once.
+
+    """
+    batch = tuple(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    if prod(batch) * m * k * n > MOST_PRODUCTS:
+        raise UnsupportedNodeError(
+            f"it multiplies two computed tensors, {a.shape} by {b.shape}; no stock Caffe layer does, and written as "
+            f"products and sums it would need {prod(batch) * m * k * n:,} numbers at once",
+            "cut the net before it with outputs=[...]",
+        )
+    count = prod(batch)
+    left = layers.reshape(net, _with_batch(net, a, batch, "left"), (count, m, k, 1), part="left")
+    right = layers.reshape(net, _with_batch(net, b, batch, "right"), (count, 1, k, n), part="right")
+    pairs = [enlarge(net, side, (count, m, k, n)) for side in (left, right)]
+    products = layers.eltwise(net, pairs, "PROD", part="products")
+    return layers.reshape(net, total(net, products, [2]), (*batch, m, n), part="shape")
+
+
+def _with_batch(net: NetBuilder, x: Blob, batch: tuple[int, ...], part: str) -> Blob:
+    shape = (*batch, *x.shape[-2:])
+    return x if x.shape == shape else enlarge(net, x, shape)
+
+
+def batched_product(net: NetBuilder, x: Blob, matrices: Array) -> Blob:
+    """Multiply x (..., M, K) by a batch of constant matrices (..., K, N), as a 1×1 convolution with a group per matrix.
+
+    The axes of x in front of those that the matrices vary along become Caffe's batch.
+    """
+    batch = tuple(np.broadcast_shapes(x.shape[:-2], matrices.shape[:-2]))
+    x = _with_batch(net, x, batch, "batch")
+    own = matrices.shape[:-2]
+    while own[0] == 1:
+        own = own[1:]
+    own = batch[len(batch) - len(own) :]
+    (m, k), n, groups = x.shape[-2:], matrices.shape[-1], prod(own)
+    front = batch[: len(batch) - len(own)]
+    matrices = np.broadcast_to(matrices.reshape(matrices.shape[-2 - len(own) :]), (*own, k, n)).reshape(groups, k, n)
+    rows = layers.reshape(net, x, (prod(front), groups, m, k), part="rows")
+    turned = transpose(net, rows, (0, 1, 3, 2), part="turn")
+    columns = layers.reshape(net, turned, (prod(front), groups * k, m, 1), part="columns")
+    weight = np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(groups * n, k, 1, 1)
+    y = layers.convolution(net, columns, weight, None, group=groups, part="product")
+    planes = layers.reshape(net, y, (prod(front), groups, n, m), part="planes")
+    return layers.reshape(net, transpose(net, planes, (0, 1, 3, 2), part="turn_back"), (*front, *own, m, n))

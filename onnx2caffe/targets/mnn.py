@@ -1,0 +1,32 @@
+"""MNN, through MNNConvert: it has no Power, Exp, Log or MVN, and passes over what it does not know."""
+
+from onnx2caffe.targets.profile import Limits, Profile
+
+PROFILE = Profile(
+    name="mnn",
+    title="MNN (MNNConvert)",
+    layers=frozenset(
+        {
+            *("AbsVal", "ArgMax", "BNLL", "BatchNorm", "Clip", "Concat", "Convolution", "Crop", "Deconvolution"),
+            *("DetectionOutput", "Dropout", "ELU", "Eltwise", "InnerProduct", "Input", "Interp", "LRN", "Normalize"),
+            *("PReLU", "Permute", "Pooling", "PriorBox", "ROIPooling", "ReLU", "ReLU6", "Reshape", "Scale"),
+            *("ShuffleChannel", "Sigmoid", "Slice", "Softmax", "TanH", "Threshold"),
+        }
+    ),
+    without={
+        "Pooling": frozenset({"round_mode", "ceil_mode"}),
+        "Reshape": frozenset({"axis", "num_axes"}),
+    },
+    limits=Limits(
+        axes=6,
+        scale_axes=False,
+        # Two bottoms are read as one with weights, which are not there.
+        scale_bottoms="none",
+        # The first of two dilations is taken for the columns.
+        equal_dilation=True,
+    ),
+    sources=(
+        "layers: alibaba/MNN, tools/converter/source/caffe (one file per layer; caffeConverter.cpp leaves out Dropout)",
+        "Scale: BatchNormalScale.cpp there; dilation: Convolution.cpp; Flatten, which makes four axes: Reshape.cpp",
+    ),
+)

@@ -1,0 +1,116 @@
+"""The layers that slide a window over (N, C, H, W), part of the vocabulary in `onnx2caffe.layers`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from onnx2caffe.builder import Blob, NetBuilder
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Pair = tuple[int, int]
+
+
+def _pair(field: str, value: Pair, *, always: bool = False) -> dict[str, int]:
+    """`kernel`, `pad` or `stride` of a convolution; nothing where the default 0 or 1 would do."""
+    default = 0 if field == "pad" else 1
+    if value == (default, default) and not always:
+        return {}
+    return {f"{field}_h": value[0], f"{field}_w": value[1]}
+
+
+def convolution(
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    group: int = 1,
+    part: str = "",
+) -> Blob:
+    """Convolution of (N, C, H, W) with `weight` (M, C/group, kh, kw)."""
+    kernel = (weight.shape[2], weight.shape[3])
+    size = tuple((x.shape[2 + i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2))
+    fields = _spatial_fields(weight.shape[0], bias, kernel, stride, pad, dilation, group)
+    blobs = [weight] if bias is None else [weight, bias]
+    top = (x.shape[0], weight.shape[0], *size)
+    return net.one("Convolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
+
+
+def deconvolution(
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    group: int = 1,
+    part: str = "",
+) -> Blob:
+    """Transposed convolution of (N, C, H, W) with `weight` (C, M/group, kh, kw)."""
+    kernel = (weight.shape[2], weight.shape[3])
+    size = tuple(stride[i] * (x.shape[2 + i] - 1) + dilation[i] * (kernel[i] - 1) + 1 - 2 * pad[i] for i in range(2))
+    channels = weight.shape[1] * group
+    fields = _spatial_fields(channels, bias, kernel, stride, pad, dilation, group)
+    blobs = [weight] if bias is None else [weight, bias]
+    top = (x.shape[0], channels, *size)
+    return net.one("Deconvolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
+
+
+def _spatial_fields(
+    channels: int, bias: Array | None, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, group: int
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {"num_output": channels}
+    if bias is None:
+        fields["bias_term"] = False
+    if all(a == b for a, b in (kernel, stride, pad)):
+        # Square: the short form, which every reader has known longest.
+        fields["kernel_size"] = [kernel[0]]
+        if pad[0]:
+            fields["pad"] = [pad[0]]
+        if stride[0] != 1:
+            fields["stride"] = [stride[0]]
+    else:
+        fields |= _pair("kernel", kernel, always=True) | _pair("pad", pad) | _pair("stride", stride)
+    if dilation != (1, 1):
+        fields["dilation"] = [dilation[0]] if dilation[0] == dilation[1] else list(dilation)
+    if group != 1:
+        fields["group"] = group
+    return fields
+
+
+def pooling(net: NetBuilder, x: Blob, method: str, kernel: Pair, stride: Pair, pad: Pair, *, part: str = "") -> Blob:
+    """MAX or AVE pooling of (N, C, H, W), with Caffe's ceil rounding."""
+    size = tuple(pooled_size(x.shape[2 + i], kernel[i], stride[i], pad[i]) for i in range(2))
+    fields: dict[str, Any] = {"pool": method}
+    if all(a == b for a, b in (kernel, stride, pad)):
+        fields["kernel_size"] = kernel[0]
+        fields["stride"] = stride[0]
+        if pad[0]:
+            fields["pad"] = pad[0]
+    else:
+        fields |= _pair("kernel", kernel, always=True) | _pair("stride", stride, always=True) | _pair("pad", pad)
+    return net.one("Pooling", [x], (*x.shape[:2], *size), part=part, pooling_param=fields)
+
+
+def pooled_size(size: int, kernel: int, stride: int, pad: int) -> int:
+    """Caffe's pooled length: ceil, less a last window that would start at or beyond size + pad (only when padded).
+
+    From PoolingLayer::Reshape of BVLC Caffe.
+    """
+    out = -(-(size + 2 * pad - kernel) // stride) + 1
+    if pad and (out - 1) * stride >= size + pad:
+        out -= 1
+    return out
+
+
+def global_pooling(net: NetBuilder, x: Blob, method: str, *, part: str = "") -> Blob:
+    """Pool each channel of (N, C, H, W) to (N, C, 1, 1)."""
+    fields = {"pool": method, "global_pooling": True}
+    return net.one("Pooling", [x], (*x.shape[:2], 1, 1), part=part, pooling_param=fields)

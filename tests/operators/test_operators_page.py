@@ -1,0 +1,47 @@
+"""docs/operators.md says what the code does, for all operators that the installed onnx and the page have in common."""
+
+import onnx.defs
+import pytest
+
+from onnx2caffe.left_out import LEFT_OUT
+from tests.operators.measure import Taken, beyond_installed, measure, operators
+from tests.operators.page import PAGE, left_out_rows, support_rows
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Taken]:
+    return measure()
+
+
+def _lines() -> list[str]:
+    return PAGE.read_text(encoding="utf-8").splitlines()
+
+
+def test_page_is_fresh(measured: dict[str, Taken]) -> None:
+    lines = set(_lines())
+    unknown = beyond_installed()
+    stale = {
+        name: row
+        for name, row in support_rows(measured).items()
+        if name not in unknown and not lines.issuperset(row.splitlines())
+    }
+    assert stale == {}, "run `make docs`"
+    assert lines.issuperset(line for row in left_out_rows().values() for line in row.splitlines()), "run `make docs`"
+
+
+def test_page_lists_no_operator_that_is_gone(measured: dict[str, Taken]) -> None:
+    listed = {
+        line.split(" | ")[0][2:] for line in _lines() if line.startswith("| ") and not line.startswith("| operator")
+    }
+    assert listed - set(operators()) - set(LEFT_OUT) == set()
+
+
+def test_every_operator_is_lowered_or_left_out_with_a_reason() -> None:
+    known = {schema.name for schema in onnx.defs.get_all_schemas() if not schema.domain}
+    assert known - set(operators()) - set(LEFT_OUT) == set()
+    assert set(operators()) & set(LEFT_OUT) == set()
+
+
+def test_default_target_takes_every_case_but_those_of_region_pooling(measured: dict[str, Taken]) -> None:
+    partly = {name for name, row in measured.items() if row.taken["ssd"] != row.cases and name in operators()}
+    assert partly == {"MaxRoiPool"}

@@ -39,17 +39,20 @@ class DetectionDifference(NamedTuple):
         return not self.problem and self.score <= SCORE_TOLERANCE and self.corner <= CORNER_TOLERANCE
 
 
-def compare_detections(reference: Detections, found: Detections, post_nms: int) -> DetectionDifference:
+def compare_detections(
+    reference: Detections, found: Detections, post_nms: int, *, may_continue: bool = True
+) -> DetectionDifference:
     """Match each detection of `reference` with one of `found`, image by image.
 
     Args:
         reference: from MXNet, by image and falling score.
         found: from a Caffe reader, likewise, without rows below the net's score threshold.
         post_nms: most detections per image that MXNet returns; 0 or less for all.
+        may_continue: whether `found` may go on behind the reference: only where more boxes than `nms_topk` had a score.
     """
     total = DetectionDifference(0, 0, 0.0, 0.0)
     for image in range(1 + int(max([-1, *reference.images, *found.images]))):
-        one = _compare_image(_of_image(reference, image), _of_image(found, image), post_nms)
+        one = _compare_image(_of_image(reference, image), _of_image(found, image), post_nms, may_continue)
         total = DetectionDifference(
             total.matched + one.matched,
             total.tail + one.tail,
@@ -65,7 +68,7 @@ def _of_image(all_images: Detections, image: int) -> Detections:
     return Detections(*(part[chosen] for part in all_images))
 
 
-def _compare_image(reference: Detections, found: Detections, post_nms: int) -> DetectionDifference:
+def _compare_image(reference: Detections, found: Detections, post_nms: int, may_continue: bool) -> DetectionDifference:
     free = np.ones(len(found.ids), bool)
     score = corner = 0.0
     for k in range(len(reference.ids)):
@@ -82,7 +85,9 @@ def _compare_image(reference: Detections, found: Detections, post_nms: int) -> D
     full = 0 < post_nms <= matched
     lowest = float(reference.scores.min(initial=np.inf))
     # Only the tail may be longer: all that is left over has a lower score than everything matched.
-    if tail and full:
+    if tail and not may_continue:
+        problem = f"{tail} detections more than the net's, all of whose boxes entered suppression"
+    elif tail and full:
         problem = f"{tail} detections more than the {post_nms} that the net returns"
     elif tail and float(found.scores[free].max()) > lowest + SCORE_TOLERANCE:
         problem = f"a detection with score {found.scores[free].max():.4f} stands among the net's, which has none there"

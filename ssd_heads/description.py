@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from onnx2caffe.errors import SourceError
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -43,6 +45,24 @@ class Head:
     def box_count(self) -> int:
         """Number of anchors."""
         return int(np.prod(self.anchors.shape[:3]))
+
+    def require_widths(self, classes: int, class_channels: int, box_channels: int) -> None:
+        """Compare the channels of its predictors with its boxes and the number of foreground classes.
+
+        Raises:
+            SourceError: a predictor has another width; the message names it.
+        """
+        boxes = self.boxes_per_cell
+        rows = (
+            ("class", self.predictors[0], class_channels, boxes * (classes + 1), f" and {classes} classes"),
+            ("box", self.predictors[1], box_channels, boxes * 4, ""),
+        )
+        for kind, name, found, wanted, more in rows:
+            if found != wanted:
+                raise SourceError(
+                    f"The {kind} predictor {name} of feature map {self.index} gives {found} channels; {boxes} boxes "
+                    f"per cell{more} need {wanted}."
+                )
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,7 @@ def detections(output: npt.ArrayLike, image_size: int | tuple[int, int], *, scor
     rows = array.reshape(-1, 7)
     rows = rows[(rows[:, 1] > 0) & (rows[:, 2] >= score_threshold)]
     rows = rows[np.lexsort((-rows[:, 2], rows[:, 0]))]
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    height, width = np.broadcast_to(np.asarray(image_size), 2).tolist()
     extent = np.array([width, height, width, height], np.float32)
     return Detections(
         ids=rows[:, 1].astype(np.int64) - 1,

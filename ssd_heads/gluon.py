@@ -80,7 +80,12 @@ def describe(net: Any, input_shape: tuple[int, ...] | None = None) -> SSDDescrip
         _head(index, feature, generator, (class_predictors[index].name, box_predictors[index].name))
         for index, (feature, generator) in enumerate(zip(features, generators, strict=True))
     )
-    decoder, scores = net.bbox_decoder, net.cls_decoder
+    for head, class_channels, box_channels in zip(
+        heads, _channels(net, class_predictors, shape), _channels(net, box_predictors, shape), strict=True
+    ):
+        head.require_widths(len(net.classes), class_channels, box_channels)
+    decoder: Any = getattr(net, "bbox_decoder", None)
+    scores: Any = getattr(net, "cls_decoder", None)
     _require_kind(decoder, "NormalizedBoxCenterDecoder", "box decoder")
     _require_kind(scores, "MultiPerClassDecoder", "class decoder")
     if getattr(decoder, "_format", "center") != "center":
@@ -112,6 +117,8 @@ def _blocks(net: Any, name: str) -> list[Any]:
 
 
 def _require_kind(block: Any, expected: str, what: str) -> None:
+    if block is None:
+        raise SourceError(f"The net has no {what}; an SSD has GluonCV's {expected}.")
     if not any(base.__name__ == expected for base in type(block).__mro__):
         raise SourceError(f"The {what} is a {type(block).__name__}; only GluonCV's {expected} can be converted.")
 
@@ -120,9 +127,7 @@ def _feature_shapes(net: Any, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     import mxnet
 
     try:
-        features = net.features(mxnet.sym.var("data"))
-        group = mxnet.sym.Group(list(features) if isinstance(features, (list, tuple)) else [features])
-        _, shapes, _ = group.infer_shape(data=shape)
+        _, shapes, _ = mxnet.sym.Group(_feature_symbols(net)).infer_shape(data=shape)
     except Exception as error:  # MXNet raises MXNetError for shapes, the block's own code anything
         reason = str(error).strip().splitlines()[-1]
         raise SourceError(f"{net.name} cannot take an input of {shape}: {reason}") from error
@@ -133,6 +138,26 @@ def _feature_shapes(net: Any, shape: tuple[int, ...]) -> list[tuple[int, int]]:
                 f"{tuple(found[2:])}."
             )
     return [(int(found[2]), int(found[3])) for found in shapes]
+
+
+def _feature_symbols(net: Any) -> list[Any]:
+    import mxnet
+
+    features = net.features(mxnet.sym.var("data"))
+    return list(features) if isinstance(features, (list, tuple)) else [features]
+
+
+def _channels(net: Any, predictors: list[Any], shape: tuple[int, ...]) -> list[int]:
+    """The number of channels that each predictor gives on its feature map."""
+    import mxnet
+
+    made = [predictor(feature) for predictor, feature in zip(predictors, _feature_symbols(net), strict=True)]
+    try:
+        _, shapes, _ = mxnet.sym.Group(made).infer_shape(data=shape)
+    except mxnet.MXNetError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise SourceError(f"{net.name}'s predictors do not fit its feature maps: {reason}") from error
+    return [int(found[1]) for found in shapes]
 
 
 def _head(index: int, feature: tuple[int, int], generator: Any, predictors: tuple[str, str]) -> Head:
@@ -155,6 +180,11 @@ def _anchors(index: int, feature: tuple[int, int], generator: Any) -> Floats:
 
     rows, columns = feature
     kind = type(generator).__name__
+    if any(parameter._data is None for parameter in generator.collect_params().values()):
+        raise SourceError(
+            f"The anchors of feature map {index} are not initialised. Call net.initialize() or "
+            "net.load_parameters(file) first."
+        )
     try:
         made = generator(mxnet.nd.zeros((1, 1, rows, columns))).asnumpy()
     except Exception as error:  # any block can stand here

@@ -25,17 +25,7 @@ def check_predictors(graph: gs.Graph, description: SSDDescription) -> None:
     """
     classes, boxes = (_predictions(output, description) for output in graph.outputs)
     for head, class_output, box_output in zip(description.heads, classes, boxes, strict=True):
-        wanted = (head.boxes_per_cell * (len(description.classes) + 1), head.boxes_per_cell * 4)
-        rows = (
-            ("class", head.predictors[0], class_output, wanted[0]),
-            ("box", head.predictors[1], box_output, wanted[1]),
-        )
-        for kind, name, tensor, channels in rows:
-            if tensor.shape[1] != channels:
-                raise SourceError(
-                    f"The {kind} predictor {name} of feature map {head.index} gives {tensor.shape[1]} channels; "
-                    f"{head.boxes_per_cell} boxes per cell need {channels}."
-                )
+        head.require_widths(len(description.classes), class_output.shape[1], box_output.shape[1])
 
 
 def graft(graph: gs.Graph, description: SSDDescription, *, priors: str = "box") -> None:

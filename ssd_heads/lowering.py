@@ -15,9 +15,7 @@ from ssd_heads.functions import DOMAIN
 
 def _require_layer(net: NetBuilder, kind: str) -> None:
     if not net.profile.has(kind):
-        raise UnsupportedNodeError(
-            f"the target {net.profile.name!r} has no {kind} layer", "choose the target 'ssd', or heads='raw'"
-        )
+        raise UnsupportedNodeError(f"the target {net.profile.name!r} has no {kind} layer", "choose the target 'ssd'")
 
 
 @lowering("PriorBox", domain=DOMAIN)

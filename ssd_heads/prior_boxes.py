@@ -14,6 +14,7 @@ predictors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ Doubles = npt.NDArray[np.float64]
 TOLERANCE = 1e-5
 # Aspect ratios closer than this count as one in some readers.
 DISTINCT = 1e-2
+# Parts that two computations in float32 may differ by: such a difference is none.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def plan_prior_box(head: Head, image_size: tuple[int, int], variances: tuple[flo
     order, min_size, max_size, ratios = _sizes(sizes)
     layer = PriorBox(min_size, max_size, ratios, step, offset, variances)
     own, written = sizes[list(order)], layer.boxes()
+    own = np.where(np.isclose(own, written, rtol=ROUNDING, atol=0), written, own)
     shift = shifts[list(order)]
     var = np.array(variances, np.float64)
     scale = np.concatenate([own / written, np.ones_like(own)], axis=1)
@@ -120,20 +124,26 @@ def _sizes(sizes: Doubles) -> tuple[tuple[int, ...], int, int | None, tuple[floa
         raise SourceError("An anchor has no area.")
     square = [k for k in range(len(sizes)) if abs(sizes[k, 0] / sizes[k, 1] - 1) < 1e-6]
     first = square[0] if square else 0
-    min_size = max(1, int(np.sqrt(sizes[first].prod())))
+    min_size = max(1, round(np.sqrt(sizes[first].prod())))
     larger = [k for k in square if sizes[k, 0] > sizes[first, 0] and k != first]
     order, max_size = [first], None
     if larger:
         order.append(larger[0])
-        max_size = max(min_size + 1, int(sizes[larger[0], 0] ** 2 / sizes[first, 0]))
+        max_size = max(min_size + 1, round(sizes[larger[0], 0] ** 2 / sizes[first, 0]))
     rest = [k for k in range(len(sizes)) if k not in order]
     ratios: list[float] = []
     for k in rest:
-        ratio = float(np.float32(sizes[k, 0] / sizes[k, 1]))
+        ratio = _clean_ratio(sizes[k, 0] / sizes[k, 1])
         while any(abs(ratio / other - 1) < DISTINCT for other in (1.0, *ratios)):
             ratio = float(np.float32(ratio * (1 + 2 * DISTINCT)))
         ratios.append(ratio)
     return (*order, *rest), min_size, max_size, tuple(ratios)
+
+
+def _clean_ratio(value: float) -> float:
+    """`value` as float32; the fraction of small numbers that it is but for rounding, where there is one."""
+    near = float(Fraction(value).limit_denominator(100))
+    return float(np.float32(near if np.isclose(near, value, rtol=ROUNDING, atol=0) else value))
 
 
 def absorbed_anchors(plan: PriorPlan, head: Head) -> Doubles:

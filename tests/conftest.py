@@ -12,6 +12,8 @@ from onnx2caffe.errors import SourceError
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-zoo", action="store_true", help="convert and measure every net of the zoo (an hour)")
     parser.addoption("--benchmarks", action="store_true", help="measure speed and memory (minutes)")
+    parser.addoption("--fuzz", action="store_true", help="convert thousands of damaged models (minutes)")
+    parser.addoption("--property-examples", type=int, default=200, metavar="N", help="number of random graphs to try")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,124 @@
+"""ONNX's own conformance tests: their models, what they feed and what they expect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.version_converter
+from onnx.backend.test.case.test_case import TestCase
+from onnx.backend.test.loader import load_model_tests
+from onnx.backend.test.runner import Runner
+
+KINDS = ("node", "simple", "pytorch-operator", "pytorch-converted", "real")
+OLDEST_OPSET = 7
+NEWER_OPSET = 13
+WHOLE_NETS = {
+    "simple": "(small nets)",
+    "pytorch-operator": "(single operators exported by PyTorch)",
+    "pytorch-converted": "(modules exported by PyTorch)",
+    "real": "(classifiers)",
+}
+# An operator that is defined by others has a second test, of those others.
+_EXPANDED = re.compile("_expanded(_ver[0-9]+)?$")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a model is fed and what it must give, in the order of its inputs and outputs.
+
+    Integers, booleans, lists and maps among them are as they are.
+    """
+
+    inputs: list[Any]
+    outputs: list[Any]
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """One test of `onnx.backend.test`."""
+
+    kind: str
+    test: TestCase
+
+    @property
+    def name(self) -> str:
+        """Its name, unique in its kind."""
+        return self.test.name
+
+    @property
+    def id(self) -> str:
+        """Its name, unique."""
+        return f"{self.kind}/{self.name.removeprefix('test_')}"
+
+    @property
+    def path(self) -> Path:
+        """The model's file."""
+        if self.test.model_dir is not None:
+            return Path(self.test.model_dir) / "model.onnx"
+        return Path(onnx.__file__).parents[1] / self.test.url
+
+    @cached_property
+    def model(self) -> onnx.ModelProto:
+        """The model; one of an opset before 7 is brought to a newer one, as its refusal advises."""
+        model = onnx.load(self.path)
+        if any(opset.version < OLDEST_OPSET for opset in model.opset_import if not opset.domain):
+            model = onnx.version_converter.convert_version(model, NEWER_OPSET)
+            model.ir_version = 8
+        return model
+
+    @property
+    def operator(self) -> str:
+        """The operator that it is about; of a whole net, its kind."""
+        if self.kind != "node":
+            return WHOLE_NETS[self.kind]
+        base = self.path.parent.with_name(_EXPANDED.sub("", self.name)) / "model.onnx"
+        nodes = onnx.load(base if base.is_file() else self.path).graph.node
+        return next((node.op_type for node in nodes if node.op_type != "Constant"), "Constant")
+
+    def samples(self) -> Iterator[Samples]:
+        """The test's data; the nets called light have no inputs of their own: ONNX's runner makes them, as here."""
+        model = self.model
+        if self.test.model_dir is None:
+            weights = {tensor.name for tensor in model.graph.initializer}
+            inputs = [Runner.generate_dummy_data(info) for info in model.graph.input if info.name not in weights]
+            yield Samples(inputs, [onnx.numpy_helper.to_array(onnx.load_tensor(p)) for p in self._stored_outputs()])
+            return
+        for folder in sorted(Path(self.test.model_dir).glob("test_data_set*")):
+            yield Samples(
+                _values(folder, "input", model.graph.input),
+                _values(folder, "output", model.graph.output),
+            )
+
+    def _stored_outputs(self) -> list[Path]:
+        return sorted(self.path.parent.glob(f"{self.path.stem}_output_*.pb"))
+
+
+def conformance_tests() -> list[Conformance]:
+    """All of them, in a fixed order."""
+    found = [Conformance(kind, test) for kind in KINDS for test in load_model_tests(kind=kind)]
+    return sorted(found, key=lambda test: (KINDS.index(test.kind), test.name))
+
+
+def _values(folder: Path, what: str, infos: Any) -> list[Any]:
+    count = len(list(folder.glob(f"{what}_*.pb")))
+    return [_value((folder / f"{what}_{index}.pb").read_bytes(), infos[index].type) for index in range(count)]
+
+
+def _value(stored: bytes, declared: onnx.TypeProto) -> Any:
+    if declared.HasField("sequence_type"):
+        return onnx.numpy_helper.to_list(onnx.SequenceProto.FromString(stored))
+    if declared.HasField("optional_type"):
+        return onnx.numpy_helper.to_optional(onnx.OptionalProto.FromString(stored))
+    return onnx.numpy_helper.to_array(onnx.TensorProto.FromString(stored))
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is a tensor of numbers or booleans."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub"

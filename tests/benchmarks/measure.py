@@ -30,7 +30,7 @@ def _convert(net: Any, shape: tuple[int, ...], prefix: Path) -> None:
     to_caffe(net, shape).save(prefix)
 
 
-def _seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], None]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -42,7 +42,7 @@ def _resident() -> int:
     return pages * 4096
 
 
-def _peak_added(work: Callable[[], None]) -> int:
+def peak_added(work: Callable[[], None]) -> int:
     """Most bytes that `work` added to this process, looked at every millisecond."""
     before, peak, done = _resident(), 0, threading.Event()
 
@@ -67,11 +67,11 @@ def measure(name: str) -> dict[str, Any]:
     weights = sum(parameter.data().size * 4 for parameter in net.collect_params().values())
     with tempfile.TemporaryDirectory() as folder:
         floor, prefix = Path(folder) / "floor", Path(folder) / "net"
-        added = _peak_added(lambda: _convert(net, shape, prefix))
+        added = peak_added(lambda: _convert(net, shape, prefix))
         floors, conversions = [], []
         for _ in range(ROUNDS):
-            floors.append(_seconds(lambda: _floor(net, floor)))
-            conversions.append(_seconds(lambda: _convert(net, shape, prefix)))
+            floors.append(seconds(lambda: _floor(net, floor)))
+            conversions.append(seconds(lambda: _convert(net, shape, prefix)))
     return {
         "name": name,
         "weights_bytes": weights,

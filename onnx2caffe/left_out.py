@@ -35,7 +35,7 @@ _BY_REASON = {
     _SIGNAL: "DFT STFT",
     _SAMPLING: "GridSample AffineGrid RoiAlign DeformConv",
     "its parts (MatMul, Softmax, Mul, Add) are lowered; the operator itself is not taken apart": "Attention "
-    "RotaryEmbedding Einsum Col2Im",
+    "RotaryEmbedding SwiGLU Einsum Col2Im",
 }
 
 LEFT_OUT: dict[str, str] = {name: reason for reason, names in _BY_REASON.items() for name in names.split()}

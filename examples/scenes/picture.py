@@ -62,19 +62,23 @@ def draw_scene(picture: np.ndarray, by_mxnet: Detections, by_caffe: Detections) 
             # A box is bounded by edges of pixels, a line is drawn through their middles.
             corners = np.round((box.astype(np.float64) * ZOOM - 0.5) * 2**FRACTION_BITS).astype(int).tolist()
             cv2.rectangle(drawn, corners[:2], corners[2:], colour, thickness, cv2.LINE_AA, FRACTION_BITS)
+    labels = np.zeros(drawn.shape[:2], dtype=bool)  # where labels stand already
     for digit, score, box, _ in zip(*by_mxnet, strict=True):
         if score >= SHOWN_FROM:
-            _draw_label(drawn, f"{CLASSES[digit]}  {score:.2f}", box * ZOOM)
+            _draw_label(drawn, labels, f"{CLASSES[digit]}  {score:.2f}", box * ZOOM)
     return drawn
 
 
-def _draw_label(drawn: np.ndarray, text: str, box: np.ndarray) -> None:
-    """Write a label above a box, given in pixels of the drawing; below it where there is no room."""
+def _draw_label(drawn: np.ndarray, labels: np.ndarray, text: str, box: np.ndarray) -> None:
+    """Write a label above a box, given in pixels of the drawing; below it where there is no room above."""
     (width, height), _ = cv2.getTextSize(text, FONT, 0.42, 1)
     width, height = width + 8, height + 8
     left, top, _, bottom = (round(float(edge)) for edge in box)
     left = min(max(left - THICK // 2, 0), drawn.shape[1] - width)
-    top = top - THICK // 2 - height if top - THICK // 2 >= height else min(bottom + THICK // 2, drawn.shape[0] - height)
+    above, below = top - THICK // 2 - height, min(bottom + THICK // 2, drawn.shape[0] - height)
+    free = above >= 0 and not labels[above : above + height, left : left + width].any()
+    top = above if free else below
+    labels[top : top + height, left : left + width] = True
     cv2.rectangle(drawn, (left, top), (left + width - 1, top + height - 1), MXNET, cv2.FILLED)
     cv2.putText(drawn, text, (left + 4, top + height - 4), FONT, 0.42, PAPER, 1, cv2.LINE_AA)
 

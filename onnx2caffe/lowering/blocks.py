@@ -37,8 +37,13 @@ def _one_channel_each(channels: int, size: int) -> np.ndarray[tuple[int, ...], n
 
 @lowering("SpaceToDepth")
 def space_to_depth(node: Node, net: NetBuilder) -> Blob:
-    """Convolution."""
+    """Convolution; in the mode CRD (since opset 28) one group per input channel."""
     x, size = node.blob(), node.attr("blocksize", 1)
     if x.shape[2] % size or x.shape[3] % size:
         raise UnsupportedNodeError(f"its blocks of {size} do not divide {x.shape}")
-    return layers.convolution(net, x, _one_channel_each(x.shape[1], size), None, stride=(size, size))
+    if node.attr("mode", "DCR") == "CRD":
+        taps = np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size)
+        weight, group = np.tile(taps, (x.shape[1], 1, 1, 1)), x.shape[1]
+    else:
+        weight, group = _one_channel_each(x.shape[1], size), 1
+    return layers.convolution(net, x, weight, None, stride=(size, size), group=group)

@@ -145,7 +145,9 @@ WRONG = {
 def test_refused(change: Callable[[onnx.ModelProto], object], message: str) -> None:
     with pytest.raises(ConversionError) as error:
         bridge.to_caffe(_wrong(change))
-    assert message in str(error.value)
+    # onnx 1.23 finds data that are too short first, and says so in its own words.
+    found_by_onnx = "do not fit its shape" in message and "raw_data" in str(error.value)
+    assert message in str(error.value) or found_by_onnx
     assert len(str(error.value).splitlines()) == 1
 
 

@@ -137,7 +137,9 @@ def _values(folder: Path, what: str, infos: Any) -> list[Any]:
 
 
 def _in_memory(value: Any) -> Any:
-    return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+    if isinstance(value, onnx.TensorProto):
+        return onnx.numpy_helper.to_array(value)
+    return np.asarray(value) if isinstance(value, np.generic) else value
 
 
 def _value(stored: bytes, declared: onnx.TypeProto) -> Any:

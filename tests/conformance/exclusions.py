@@ -88,6 +88,7 @@ EXCLUSIONS = (
         operators="Compress GatherElements GatherND MaxUnpool NonMaxSuppression OneHot ReverseSequence Scatter"
         " ScatterElements ScatterND TensorScatter TopK Unique",
     ),
+    Exclusion("a gate as one operator: its parts are read, itself is not", operators="SwiGLU"),
     Exclusion(
         "attention as one operator: its parts are read, itself is not",
         operators="Attention FlexAttention LinearAttention RotaryEmbedding CausalConvWithState",

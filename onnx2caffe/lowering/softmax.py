@@ -40,8 +40,10 @@ def _flat(node: Node, net: NetBuilder, function: AlongAxis) -> Blob:
     axis = axis_of(node.attr("axis", 1), x.rank)
     if axis == x.rank - 1 or layers.flattened(x, axis) == x.shape[axis]:
         return function(net, x, axis)
-    flat = layers.reshape(net, x, (*x.shape[:axis], layers.flattened(x, axis)), part="flat")
-    return layers.reshape(net, function(net, flat, axis), x.shape, part="shape")
+    # Two axes at least: OpenCV has no blobs of one.
+    leading = x.shape[:axis] or (1,)
+    flat = layers.reshape(net, x, (*leading, layers.flattened(x, axis)), part="flat")
+    return layers.reshape(net, function(net, flat, len(leading)), x.shape, part="shape")
 
 
 def _along(node: Node, net: NetBuilder, function: AlongAxis) -> Blob:

@@ -51,7 +51,10 @@ def stand_in_way(value: str = "949") -> object:
             (steps.folder / "python/caffe").mkdir(parents=True)
             (steps.folder / "python/caffe/__init__.py").write_text(STAND_IN.replace("VALUE", value))
             (steps.folder / "bin").mkdir()
-            (steps.folder / "bin/python").symlink_to(sys.executable)
+            # A link to it would leave its virtual environment, and with it numpy.
+            interpreter = steps.folder / "bin/python"
+            interpreter.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            interpreter.chmod(0o755)
             return ReadyCaffe(cls.NAME, "Stand-in", "bin/python", ("python",), cls.expected())
 
     return Way

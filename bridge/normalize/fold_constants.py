@@ -149,7 +149,7 @@ def _size(shape: onnx.TensorShapeProto) -> int:
 
 
 def _range_length(node: gs.Node) -> float:
-    start, limit, step = (float(tensor.values) for tensor in node.inputs)
+    start, limit, step = (float(tensor.values.item()) for tensor in node.inputs)
     return (limit - start) / step if step else 0.0
 
 

@@ -14,13 +14,14 @@ import numpy.typing as npt
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
+from onnx2caffe import wire
 from onnx2caffe.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter
 from onnx2caffe.errors import SourceError
 from onnx2caffe.model import CaffeModel, Layer
+from onnx2caffe.wire import MalformedError
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
-_VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED, _FOUR_BYTES = 0, 1, 2, 5  # protobuf's wire types
 _OLD_LAYERS = 2  # NetParameter.layers, of before Caffe's LayerParameter had type names
 _DATA, _SHAPE = BlobProto.DATA_FIELD_NUMBER, BlobProto.SHAPE_FIELD_NUMBER
 _OLD_SHAPE = (1, 2, 3, 4)  # BlobProto.num, .channels, .height, .width
@@ -34,10 +35,6 @@ _WEIGHTED_WITH_ONE_BOTTOM = frozenset(("Bias", "Scale"))
 
 class _OldFormatError(Exception):
     """A net of before Caffe's layers had type names."""
-
-
-class _MalformedError(ValueError):
-    """Bytes that are not what a .caffemodel holds."""
 
 
 def read_model(prototxt: str | PathLike[str], caffemodel: str | PathLike[str]) -> CaffeModel:
@@ -104,7 +101,7 @@ def read_weights(path: Path) -> dict[str, list[FloatArray]]:
     except _OldFormatError:
         text = f"{path} is in Caffe's old format: convert it with Caffe's upgrade_net_proto_binary"
         raise SourceError(text) from None
-    except (_MalformedError, DecodeError, UnicodeDecodeError) as error:
+    except (MalformedError, DecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is not a complete .caffemodel: {error}") from error
 
 
@@ -142,7 +139,7 @@ def _blob(content: memoryview, title: str) -> FloatArray:
     if shape is None:
         return data
     if min(shape, default=1) < 0 or math.prod(shape) != data.size:
-        raise _MalformedError(f"{title} has the shape {shape} but holds {data.size:,} numbers")
+        raise MalformedError(f"{title} has the shape {shape} but holds {data.size:,} numbers")
     return data.reshape(shape)
 
 
@@ -157,45 +154,17 @@ def _shape(fields: list[tuple[int, int | memoryview]]) -> tuple[int, ...] | None
 
 def _message(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
-        raise _MalformedError("a number where a message should be")
+        raise MalformedError("a number where a message should be")
     return value
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield the number and the value of each field of a message: an int for a varint, else its bytes, uncopied."""
-    position = 0
-    while position < len(content):
-        key, position = _varint(content, position)
-        number, wire_type = key >> 3, key & 7
-        if number == 0:
-            raise _MalformedError("a field without a number")
-        if wire_type == _VARINT:
-            value, position = _varint(content, position)
-            yield number, value
-            continue
-        if wire_type == _LENGTH_DELIMITED:
-            length, position = _varint(content, position)
-        elif wire_type in (_EIGHT_BYTES, _FOUR_BYTES):
-            length = 8 if wire_type == _EIGHT_BYTES else 4
+    for field in wire.fields(content, 0, len(content)):
+        if field.wire_type == wire.VARINT:
+            yield field.number, wire.varint(content, field.value, field.end)[0]
         else:
-            raise _MalformedError(f"a field of the unknown wire type {wire_type}")
-        if length > len(content) - position:
-            raise _MalformedError(f"it breaks off, {length - (len(content) - position):,} bytes short")
-        yield number, content[position : position + length]
-        position += length
-
-
-def _varint(content: memoryview, position: int) -> tuple[int, int]:
-    """Return the number that starts at a position, and the position after it."""
-    value = 0
-    for index in range(10):  # ten groups of seven bits hold any 64-bit number
-        if position + index >= len(content):
-            raise _MalformedError("it breaks off inside a number")
-        byte = content[position + index]
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            return value, position + index + 1
-    raise _MalformedError("a number of more than 64 bits")
+            yield field.number, content[field.value : field.end]
 
 
 def _check_names(net: NetParameter, weights: dict[str, list[FloatArray]], caffemodel: str | PathLike[str]) -> None:

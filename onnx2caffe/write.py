@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from onnx2caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
 from onnx2caffe.errors import ConversionError
+from onnx2caffe.wire import LENGTH_DELIMITED, encode_varint
 
 SIZE_LIMIT = 2**31 - 1
 """Bytes in the largest message that protobuf parses, and so in the largest ``.caffemodel``."""
@@ -24,7 +25,6 @@ SIZE_LIMIT = 2**31 - 1
 NamedBlobs: TypeAlias = "tuple[LayerParameter, Sequence[npt.NDArray[np.float32]]]"
 Chunk: TypeAlias = "bytes | memoryview"
 
-_LENGTH_DELIMITED = 2
 _LAYER = NetParameter.LAYER_FIELD_NUMBER
 _BLOBS = LayerParameter.BLOBS_FIELD_NUMBER
 _DATA = BlobProto.DATA_FIELD_NUMBER
@@ -124,14 +124,4 @@ def _blob_field_size(message: LayerParameter, blob: npt.NDArray[np.float32]) -> 
 
 def _prefix(field: int, length: int) -> bytes:
     """Return the tag of a length-delimited field and its length."""
-    return _varint(field << 3 | _LENGTH_DELIMITED) + _varint(length)
-
-
-def _varint(value: int) -> bytes:
-    """Return a number in groups of seven bits, lowest first, the eighth bit set on all but the last."""
-    groups = bytearray()
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    groups.append(value)
-    return bytes(groups)
+    return encode_varint(field << 3 | LENGTH_DELIMITED) + encode_varint(length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _FOLDED = "depends on constants and shapes alone: it is computed when the model is converted"
+_TYPE = "becomes the Cast to that type, which is known before the net runs"
 _BOOLEAN = "works on truth values or whole numbers; Caffe computes in float32 only"
 _FUNCTION = "no stock layer, and no sum or product of them, gives this function"
 _DATA = "what it reads or makes depends on the values: Caffe's shapes and places are fixed before it runs"
@@ -18,6 +19,7 @@ _SAMPLING = "places between pixels that are themselves computed; stock Caffe has
 _BY_REASON = {
     _FOLDED: "Constant ConstantOfShape Shape Size Range EyeLike MelWeightMatrix BlackmanWindow HammingWindow "
     "HannWindow",
+    _TYPE: "CastLike",
     _BOOLEAN: "And Or Xor Not Equal Greater GreaterOrEqual Less LessOrEqual Where IsInf IsNaN BitShift BitwiseAnd "
     "BitwiseNot BitwiseOr BitwiseXor BitCast Mod",
     _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Det CumProd",

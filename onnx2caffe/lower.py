@@ -76,9 +76,10 @@ def lower_nodes(
         for output in node.outputs:
             net.reserve(output.name)
     refusals: list[Refusal] = []
+    ends = frozenset(tensor.name for tensor in graph.outputs)
     for node in graph.nodes:
         net.begin(node.name, origin_of(node))
-        made = _lower_node(node, graph.opset, net, blobs, refusals)
+        made = _lower_node(Node(node, blobs, ends), graph.opset, net, refusals)
         for output, blob in zip(node.outputs, made, strict=False):
             blobs[output.name] = net.finish(blob, output.name)
     return net, blobs, refusals
@@ -107,10 +108,9 @@ def assemble(
     return model
 
 
-def _lower_node(
-    node: gs.Node, opset: int, net: NetBuilder, blobs: dict[str, Blob], refusals: list[Refusal]
-) -> list[Blob]:
+def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]) -> list[Blob]:
     """The blobs of the node's outputs; stand-ins of the right shape where it is refused."""
+    node = read.raw
     try:
         _refuse_subgraphs(node)
         function = find_lowering(node.op, node.domain or "", opset)
@@ -120,7 +120,7 @@ def _lower_node(
                 "cut the net before it with outputs=[...]",
             )
         _require_shapes(node)
-        made = function(Node(node, blobs), net)
+        made = function(read, net)
         return made if isinstance(made, list) else [made]
     except UnsupportedNodeError as refused:
         shapes = f"{[_shape(t) for t in node.inputs]} -> {[_shape(t) for t in node.outputs]}"

@@ -20,11 +20,12 @@ T = TypeVar("T")
 class Node:
     """An ONNX node with the Caffe blobs of the tensors it reads.
 
-    `blobs` maps ONNX tensor names to Caffe blobs.
+    `blobs` maps ONNX tensor names to Caffe blobs; `ends` are the names of the graph's outputs.
     """
 
     raw: gs.Node
     blobs: Mapping[str, Blob]
+    ends: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -77,6 +78,13 @@ class Node:
     def shape(self, index: int = 0) -> Shape:
         """The static shape of output `index`."""
         return tuple(self.raw.outputs[index].shape)
+
+    def is_read(self, index: int) -> bool:
+        """Whether output `index` is there, and read by a node or given by the graph."""
+        if index >= len(self.raw.outputs):
+            return False
+        tensor = self.raw.outputs[index]
+        return bool(tensor.outputs) or tensor.name in self.ends
 
     @property
     def output_count(self) -> int:

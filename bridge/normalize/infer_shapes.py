@@ -16,31 +16,14 @@ from onnx2caffe.errors import ConversionError
 LARGEST_VALUE_READ = 1024
 
 
-# onnx cannot infer what these make: the shape and type of their first input.
-_LIKE_FIRST_INPUT = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+_DEFAULT_AXES = [0, 2, 3]
 
 
 def infer_shapes(graph: gs.Graph) -> bool:
     """Fill in the shapes that are missing."""
-    while not all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
-        _infer_once(graph)
-        if not _copy_shapes(graph):
-            break
-    return False
-
-
-def _copy_shapes(graph: gs.Graph) -> bool:
-    changed = False
-    for node in graph.nodes:
-        if node.op in _LIKE_FIRST_INPUT and not node.domain:
-            source, result = node.inputs[0], node.outputs[0]
-            if _known(source) and not _known(result):
-                result.shape, result.dtype = list(source.shape), source.dtype
-                changed = True
-    return changed
-
-
-def _infer_once(graph: gs.Graph) -> None:
+    if all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
+        return False
+    _write_default_axes(graph)
     model = light_model(graph)
     inferred = _inferred(model)
     tensors = graph.tensors()
@@ -53,6 +36,14 @@ def _infer_once(graph: gs.Graph) -> None:
             tensor.shape = [d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in kind.shape.dim]
         if tensor.dtype is None and kind.elem_type:
             tensor.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    return False
+
+
+def _write_default_axes(graph: gs.Graph) -> None:
+    """Of MeanVarianceNormalization, whose definition by other operators onnx cannot infer through without them."""
+    for node in graph.nodes:
+        if node.op == "MeanVarianceNormalization" and not node.domain:
+            node.attrs.setdefault("axes", _DEFAULT_AXES)
 
 
 def _known(tensor: gs.Tensor) -> bool:
@@ -74,7 +65,7 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
     initializers: dict[str, onnx.TensorProto] = {}
     inputs = {tensor.name: _value_info(tensor) for tensor in graph.inputs}
     for node in graph.nodes:
-        nodes.append(gs.exporters.onnx_exporter.OnnxExporter.export_node(node))
+        nodes.append(_proto(node))
         for tensor in node.inputs:
             if not isinstance(tensor, gs.Constant) or tensor.name in initializers or tensor.name in inputs:
                 continue
@@ -84,14 +75,21 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
                 inputs[tensor.name] = _value_info(tensor)
     outputs = [_value_info(tensor) for tensor in graph.outputs]
     # The rest onnx finds out again; what these make it cannot, or not without the values it depends on.
-    special = [node for node in graph.nodes if node.domain or node.op in _LIKE_FIRST_INPUT]
-    made = [tensor for node in special for tensor in node.outputs if tensor.name and _known(tensor)]
+    made = [tensor for node in graph.nodes if node.domain for tensor in node.outputs if tensor.name and _known(tensor)]
     infos = [_value_info(tensor) for tensor in made if not any(tensor is output for output in graph.outputs)]
     weights = list(initializers.values())
     proto = helper.make_graph(nodes, "shapes", list(inputs.values()), outputs, weights, value_info=infos)
     opsets = list(graph.import_domains) if graph.import_domains else [helper.make_opsetid("", graph.opset)]
     functions = [gs.exporters.onnx_exporter.OnnxExporter.export_function(f) for f in graph.functions]
     return helper.make_model(proto, opset_imports=opsets, functions=functions)
+
+
+def _proto(node: gs.Node) -> onnx.NodeProto:
+    if node.op == "GroupNormalization" and not node.domain:
+        # onnx cannot infer what it makes: the shape and type of its first input.
+        return helper.make_node("Identity", [node.inputs[0].name], [node.outputs[0].name])
+    proto: onnx.NodeProto = gs.exporters.onnx_exporter.OnnxExporter.export_node(node)
+    return proto
 
 
 def _value_info(tensor: gs.Tensor) -> onnx.ValueInfoProto:

@@ -18,7 +18,7 @@ def batch_normalization(node: Node, net: NetBuilder) -> Blob:
         raise UnsupportedNodeError("it is in training mode", "export the net for inference")
     if not node.attr("spatial", 1):
         raise UnsupportedNodeError("it has statistics for every place (spatial=0)", "convert the model to opset 9")
-    if any(output.outputs for output in node.raw.outputs[1:]):
+    if any(node.is_read(index) for index in range(1, node.output_count)):
         raise UnsupportedNodeError("its statistics are read", "export the net for inference")
     x = node.blob()
     gamma, beta, mean, variance = (node.constant(index) for index in range(1, 5))

@@ -10,7 +10,7 @@ from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.lowering.broadcasting import add, affine, multiply
 from onnx2caffe.lowering.totals import mean
-from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
+from onnx2caffe.node import Node, axis_of
 from onnx2caffe.registry import lowering
 
 
@@ -34,17 +34,28 @@ def _by_groups(node: Node, net: NetBuilder, x: Blob, groups: int) -> Blob:
 
 
 @lowering("LayerNormalization")
-def layer_normalization(node: Node, net: NetBuilder) -> Blob:
-    """(x - mean)/sqrt(var + eps) over all axes from `axis` on, then scale and shift."""
-    if any(output.outputs for output in node.raw.outputs[1:]):
-        raise UnsupportedNodeError("its mean or deviation is read", "cut the net there with outputs=[...]")
+def layer_normalization(node: Node, net: NetBuilder) -> list[Blob]:
+    """(x - mean)/sqrt(var + eps) over all axes from `axis` on, then scale and shift; the mean and 1/sqrt(var + eps)."""
     x = node.blob()
     axis = axis_of(node.attr("axis", -1), x.rank)
     front = (x.shape[0], prod(x.shape[1:axis])) if axis else (1, 1)
     rows = layers.reshape(net, x, (*front, 1, prod(x.shape[axis:])), part="rows")
     normal = normalize_rows(net, rows, node.attr("epsilon", 1e-5))
     y = layers.reshape(net, normal, x.shape, part="shape")
-    return affine(net, y, node.constant(1), node.optional_constant(2))
+    y = affine(net, y, node.constant(1), node.optional_constant(2))
+    return [y, *_statistics(node, net, x, range(axis, x.rank))]
+
+
+def _statistics(node: Node, net: NetBuilder, x: Blob, axes: range) -> list[Blob]:
+    """The second and third output of LayerNormalization, as far as they are read."""
+    if not node.is_read(1) and not node.is_read(2):
+        return []
+    middle = mean(net, x, axes)
+    if not node.is_read(2):
+        return [middle]
+    squares = layers.power(net, add(net, x, middle, -1.0), power=2.0, part="squares")
+    variance = mean(net, squares, axes)
+    return [middle, layers.power(net, variance, shift=node.attr("epsilon", 1e-5), power=-0.5, part="inverse")]
 
 
 @lowering("RMSNormalization")

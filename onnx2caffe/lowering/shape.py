@@ -105,11 +105,3 @@ def cast(node: Node, net: NetBuilder) -> Blob:
     if kind in ROUNDED:
         net.notes.append(f"{net.scope}: a cast to {ROUNDED[kind]} is left out; Caffe computes in float32")
     return node.blob()
-
-
-@lowering("CastLike")
-def cast_like(node: Node, net: NetBuilder) -> Blob:
-    """Nothing between float types."""
-    if any(np.dtype(tensor.dtype).kind != "f" for tensor in node.raw.inputs):
-        raise UnsupportedNodeError("it casts to a type that is not a float")
-    return node.blob()

@@ -1,7 +1,7 @@
 import numpy as np
 import onnx
 import pytest
-from agreement import Case, agrees, layer_types, model, table
+from agreement import Case, agrees, check, layer_types, model, table
 
 import bridge
 from bridge import UnsupportedModelError
@@ -52,6 +52,17 @@ CASES = {
             *(("2,4,5,6", -1, "6", "6"), ("2,3,4,5,6", 3, "5,6", "5,6"), ("1,4,6", 0, "1,4,6", "1,4,6")),
         )
     },
+    "layer norm with its statistics": Case(
+        "(float[2,4,6] x) => (float[] y, float[] m, float[] i) <float[6] var1, float[6] var2>"
+        " { y, m, i = LayerNormalization<axis=1>(x, var1, var2) }",
+        17,
+    ),
+    "layer norm whose mean is read": Case(
+        "(float[2,4,6] x) => (float[] z) <float[6] var1> { y, m = LayerNormalization(x, var1)\n z = Add(y, m) }", 17
+    ),
+    "layer norm whose deviation is read": Case(
+        "(float[2,4,6] x) => (float[] z) <float[6] var1> { y, m, i = LayerNormalization(x, var1)\n z = Div(y, i) }", 17
+    ),
     "layer norm without a bias": Case(
         "(float[2,4,6] x) => (float[] y) <float[6] var1> { y = LayerNormalization(x, var1) }", 17
     ),
@@ -148,13 +159,12 @@ def test_refusals(node: str, reason: str) -> None:
         bridge.to_caffe(model(f"(float[1,4,5,6] x) => (float[] y) <float[6] s> {{ y = {node} }}", opset=17))
 
 
-def test_the_mean_of_a_layer_norm_is_refused() -> None:
-    text = "(float[2,4,6] x) => (float[] y, float[] m) <float[6] s> { y, m = LayerNormalization(x, s) }"
-    source = model(text, opset=17)
-    source.graph.node.append(onnx.helper.make_node("Relu", ["m"], ["r"]))
-    source.graph.output[1].name = "r"
-    with pytest.raises(UnsupportedModelError, match="its mean or deviation is read"):
-        bridge.to_caffe(source)
+def test_mean_and_variance_over_the_default_axes() -> None:
+    """onnx cannot infer through its definition of the operator where the axes are left out."""
+    body = "(float[2,4,5,6] x) => (float[2,4,5,6] y) { a = MeanVarianceNormalization(x)\n y = Relu(a) }"
+    source = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 13]> net {body}')
+    check(source)
+    onnx.checker.check_model(bridge.to_onnx(source), full_check=True)
 
 
 def test_training_mode_is_refused() -> None:

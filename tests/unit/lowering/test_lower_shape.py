@@ -140,6 +140,9 @@ CASES = {
     "pad 10, reflect": _one('Pad<mode="reflect", pads=[0,0,1,1,0,0,1,1]>(x)', opset=10),
     "pad, edge, 3-D": _one('Pad<mode="edge">(x, p)', "2,4,5", p=[0, 0, 2, 0, 1, 1]),
     "cast like": Case(f"({X}, {X[:-1]}z) => (float[] y) {{ a = CastLike(x, z)\n y = Add(a, z) }}", 15),
+    "cast a constant like the input": Case(
+        f"({X}) => (float[] y) <float h={{0.5}}> {{ a = CastLike(h, x)\n y = Mul(x, a) }}", 15
+    ),
     "identity": Case(f"({X}) => (float[] y) {{ a = Identity(x)\n y = Relu(a) }}"),
     "dropout": Case(f"({X}) => (float[] y) {{ a = Dropout(x)\n y = Relu(a) }}"),
     "cast": Case(f"({X}) => (float[] y) {{ a = Cast<to=11>(x)\n b = Cast<to=1>(a)\n y = Relu(b) }}"),

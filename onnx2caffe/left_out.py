@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _FOLDED = "depends on constants and shapes alone: it is computed when the model is converted"
+_DEFINED = "written out as the operators that ONNX defines it by, which are lowered"
 _TYPE = "becomes the Cast to that type, which is known before the net runs"
 _BOOLEAN = "works on truth values or whole numbers; Caffe computes in float32 only"
 _FUNCTION = "no stock layer, and no sum or product of them, gives this function"
@@ -24,9 +25,9 @@ _BY_REASON = {
     "BitwiseNot BitwiseOr BitwiseXor BitCast Mod",
     _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Det CumProd",
     _DATA: "Compress NonZero NonMaxSuppression Unique TopK OneHot GatherElements GatherND Scatter ScatterElements "
-    "ScatterND TensorScatter ReverseSequence MaxUnpool CenterCropPad",
+    "ScatterND TensorScatter ReverseSequence MaxUnpool",
     _CONTROL: "If Loop Scan SequenceMap",
-    _RECURRENT: "RNN GRU LSTM CausalConvWithState LinearAttention",
+    _RECURRENT: "RNN GRU LSTM LinearAttention",
     _SEQUENCE: "ConcatFromSequence SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert "
     "SequenceLength SplitToSequence Optional OptionalGetElement OptionalHasElement StringConcat StringNormalizer "
     "StringSplit RegexFullMatch TfIdfVectorizer ImageDecoder",
@@ -35,9 +36,11 @@ _BY_REASON = {
     "MatMulInteger",
     _LOSS: "NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss",
     _SIGNAL: "DFT STFT",
-    _SAMPLING: "GridSample AffineGrid RoiAlign DeformConv",
-    "its parts (MatMul, Softmax, Mul, Add) are lowered; the operator itself is not taken apart": "Attention "
-    "RotaryEmbedding SwiGLU Einsum Col2Im",
+    _SAMPLING: "GridSample RoiAlign DeformConv",
+    "its parts (MatMul, Softmax, Mul, Add) are lowered; the operator itself is not taken apart": "Einsum Col2Im",
+    _DEFINED: "AffineGrid Attention CausalConvWithState CenterCropPad RotaryEmbedding SwiGLU",
 }
 
 LEFT_OUT: dict[str, str] = {name: reason for reason, names in _BY_REASON.items() for name in names.split()}
+
+TAKEN_APART = frozenset(_BY_REASON[_DEFINED].split())

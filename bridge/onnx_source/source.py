@@ -28,7 +28,7 @@ from bridge.onnx_source.inputs import FixedShape, fix_inputs
 from bridge.onnx_source.structure import check_structure, check_unique
 from bridge.onnx_source.validity import check_nodes
 from bridge.onnx_source.weights import StoredValues, is_large, stored
-from bridge.origins import read_sources
+from bridge.origins import read_sources, record
 from onnx2caffe.errors import ConversionError, SourceError
 
 
@@ -77,11 +77,12 @@ def open_model(
     read = ModelFile(source) if isinstance(source, onnx.ModelProto) else read_file(source)
     model, weights = _without_weights(read, source.parent if isinstance(source, Path) else None)
     check_structure(model, weights)
-    model = inline_functions(model)
+    model, calls = inline_functions(model)
     _complete_outputs(model)
     onnx.checker.check_model(model)
     graph = _graph(model, weights)
     read_sources(model, graph)
+    _record_calls(graph, calls)
     if outputs is not None:
         cut_at(graph, outputs)
     refuse_quantised(graph)
@@ -102,6 +103,13 @@ def _complete_outputs(model: onnx.ModelProto) -> None:
     for output in model.graph.output:
         if output.type.WhichOneof("value") == "tensor_type":
             output.type.tensor_type.shape.SetInParent()
+
+
+def _record_calls(graph: gs.Graph, calls: dict[str, str]) -> None:
+    """Say that what a function has left in the graph does the work of the node that called it."""
+    for node in graph.nodes:
+        if node.outputs and node.outputs[0].name in calls:
+            record(node, (calls[node.outputs[0].name],))
 
 
 def _settle(graph: gs.Graph) -> list[str]:

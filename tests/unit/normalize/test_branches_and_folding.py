@@ -1,4 +1,4 @@
-"""If with a constant condition, chains of shape arithmetic, and folds that would blow up."""
+"""If with a constant condition, chains of shape arithmetic, folds that would blow up, and empty pieces."""
 
 import re
 
@@ -121,3 +121,26 @@ def test_forms_of_constant_nodes(attribute: str, values: object) -> None:
     (layer,) = converted.layers
     found = layer.blobs[0].reshape(-1) if layer.blobs else layer.message.power_param.scale
     assert np.array_equal(found, values)
+
+
+EMPTY = {
+    "concat": """(float[2,3] x) => (float[] y) <int64[1] zero={0}, int64[1] one={1}> {
+        a = Neg(x)\n e = Slice(a, zero, zero, one)\n y = Concat<axis=1>(e, a, x) }""",
+    "concat of one": """(float[2,3] x) => (float[] y) <int64[1] zero={0}, int64[1] one={1}> {
+        a = Neg(x)\n e = Slice(a, zero, zero, one)\n b = Concat<axis=1>(a, e)\n y = Exp(b) }""",
+    "split": """(float[2,5] x) => (float[] y, float[] z) <int64[3] sizes={2,0,3}> {
+        y, e, z = Split<axis=1>(x, sizes) }""",
+    "split and joined": """(float[2,5] x) => (float[] y) <int64[3] sizes={2,3,0}> {
+        a, b, e = Split<axis=1>(x, sizes)\n y = Concat<axis=1>(b, e, a) }""",
+}
+
+
+@pytest.mark.parametrize("text", EMPTY.values(), ids=list(EMPTY))
+def test_empty_pieces(text: str) -> None:
+    check(model(text))
+
+
+def test_an_empty_piece_that_is_an_output() -> None:
+    text = "(float[2,5] x) => (float[] y, float[] z) <int64[2] sizes={5,0}> { y, z = Split<axis=1>(x, sizes) }"
+    with pytest.raises(ConversionError, match=r"'z', .* has the shape \[2, 0\]: a Caffe blob cannot be empty"):
+        bridge.to_caffe(model(text))

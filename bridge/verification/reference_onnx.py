@@ -9,6 +9,7 @@ import onnx
 
 from bridge.verification.errors import ReferenceModelError
 from bridge.verification.samples import FloatArray, join_samples, split_samples
+from bridge.verification.single_precision import in_single_precision, is_other_precision
 
 
 def run_onnx(
@@ -17,6 +18,8 @@ def run_onnx(
     fetch: Sequence[str] | None = None,
 ) -> dict[str, FloatArray]:
     """Run a model, node by node as it stands (no graph optimisation), on the CPU.
+
+    A model in half or double precision is run in float32, the precision of Caffe.
 
     Args:
         model: the model, which stays as it is, or its file.
@@ -63,9 +66,13 @@ def node_outputs(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
 def _source(model: onnx.ModelProto | str | PathLike[str], fetch: Sequence[str] | None) -> bytes | str:
     """Return what to start a session from: the model, with the tensors to fetch as its outputs."""
     if not isinstance(model, onnx.ModelProto):
-        if fetch is None:
+        light = onnx.load(model, load_external_data=False)
+        if fetch is None and not is_other_precision(light):
             return str(Path(model))
-        model = onnx.load(model)
+        onnx.external_data_helper.load_external_data_for_model(light, str(Path(model).parent))
+        model = light
+    if is_other_precision(model):
+        model = in_single_precision(model)
     serialised = model.SerializeToString()
     if fetch is None:
         return serialised

@@ -70,3 +70,52 @@ def test_what_cannot_be_run_is_refused(model: onnx.ModelProto, tmp_path: Path) -
         run_onnx(model, {"x": X}, ["nowhere"])
     with pytest.raises(ReferenceModelError, match=r"absent\.onnx"):
         run_onnx(tmp_path / "absent.onnx", {"x": X})
+
+
+OTHER = """
+    <ir_version: 8, opset_import: ["": 13]>
+    net (KIND[1, 3] x) => (KIND[1, 3] y)
+    <float[1] one = {1.0}, bool yes = {1}>
+    {
+        a = Mul(x, third)
+        b = If(yes) <
+            then_branch = taken () => (KIND[1, 3] t) { t = Add(a, half) },
+            else_branch = other () => (KIND[1, 3] e) { e = Sub(a, half) }
+        >
+        c = Cast <to = 1> (b)
+        d = Add(c, one)
+        y = Cast <to = TYPE> (d)
+    }
+"""
+
+
+@pytest.mark.parametrize(("kind", "number"), [("float16", 10), ("double", 11)])
+def test_other_precisions_are_run_in_float32(kind: str, number: int, tmp_path: Path) -> None:
+    source = onnx.parser.parse_model(OTHER.replace("KIND", kind).replace("TYPE", str(number)))
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(number)
+    third, half = np.array([1 / 3], dtype), onnx.numpy_helper.from_array(np.array([0.5], dtype))
+    source.graph.initializer.append(onnx.numpy_helper.from_array(third, "third"))
+    source.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["half"], value=half))
+    expected = X * third.astype(np.float32) + np.float32(0.5) + np.float32(1)
+    before = source.SerializeToString()
+    onnx.save(source, tmp_path / "net.onnx")
+    for model in (source, tmp_path / "net.onnx"):
+        np.testing.assert_allclose(run_onnx(model, {"x": X})["y"], expected, rtol=1e-6)
+        np.testing.assert_allclose(run_onnx(model, {"x": X}, ["c"])["c"], expected - 1, rtol=1e-6)
+    assert source.SerializeToString() == before
+
+
+def test_half_weights_between_casts_in_a_file_beside_the_model(tmp_path: Path) -> None:
+    source = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 13]> net (float[1, 3] x) => (float[1, 4] y) {
+            h = Cast <to = 10> (x)
+            m = MatMul(h, w)
+            y = Cast <to = 1> (m)
+        }"""
+    )
+    w = np.random.default_rng(0).uniform(-1, 1, (3, 4)).astype(np.float16)
+    source.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    file = tmp_path / "net.onnx"
+    onnx.save(source, file, save_as_external_data=True, location="weights", size_threshold=0)
+    x = np.array([[0.1, 0.2, 0.3]], np.float32)
+    np.testing.assert_allclose(run_onnx(file, {"x": x})["y"], x @ w.astype(np.float32), rtol=1e-6)

@@ -105,6 +105,22 @@ CASES = {
     "depth to space": _one("DepthToSpace<blocksize=2>(x)", "2,12,3,5"),
     "depth to space, CRD": _one('DepthToSpace<blocksize=3, mode="CRD">(x)', "1,18,2,3"),
     "depth to space, one channel": _one("DepthToSpace<blocksize=2>(x)", "2,4,3,5", 11),
+    **{
+        f"columns to image, {name}": Case(
+            f"(float[2,{channels * block[0] * block[1]},{places}] x) => (float[] y)"
+            f" <int64[2] size={{{size}}}, int64[2] block={{{block[0]},{block[1]}}}>"
+            f" {{ y = Col2Im<{attributes}>(x, size, block) }}",
+            18,
+        )
+        for name, channels, block, size, places, attributes in (
+            ("side by side", 3, (2, 2), "4,6", 6, "strides=[2,2]"),
+            ("overlapping", 2, (3, 2), "5,5", 12, ""),
+            ("padded", 2, (3, 3), "5,4", 20, "pads=[1,1,1,1]"),
+            ("padded on one side", 1, (2, 2), "4,4", 12, "pads=[0,1,0,0], strides=[1,1]"),
+            ("dilated", 2, (2, 3), "6,6", 8, "dilations=[2,2]"),
+            ("with a rest", 2, (2, 2), "7,6", 9, "strides=[2,2]"),
+        )
+    },
     "space to depth": _one("SpaceToDepth<blocksize=2>(x)", "2,3,4,6"),
     "pixel shuffle by a transpose": Case(
         """(float[2,8,3,4] x) => (float[] y) <int64[6] s={2,2,2,2,3,4}, int64[4] t={2,2,6,8}> {
@@ -142,6 +158,10 @@ CASES = {
     "cast like": Case(f"({X}, {X[:-1]}z) => (float[] y) {{ a = CastLike(x, z)\n y = Add(a, z) }}", 15),
     "cast a constant like the input": Case(
         f"({X}) => (float[] y) <float h={{0.5}}> {{ a = CastLike(h, x)\n y = Mul(x, a) }}", 15
+    ),
+    "an axis behind a single one": Case(
+        """(float[1,3] x) => (float[] y) <int64[1] front={0}, int64[1] behind={1}, int64[2] size={3,2}> {
+        a = Squeeze(x, front)\n b = Unsqueeze(a, behind)\n y = Expand(b, size) }"""
     ),
     "identity": Case(f"({X}) => (float[] y) {{ a = Identity(x)\n y = Relu(a) }}"),
     "dropout": Case(f"({X}) => (float[] y) {{ a = Dropout(x)\n y = Relu(a) }}"),

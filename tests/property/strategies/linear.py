@@ -2,6 +2,7 @@
 
 import numpy as np
 from draft import Draft
+from hypothesis.strategies import permutations
 
 from strategies.kind import kind
 
@@ -40,6 +41,35 @@ def matmul(net: Draft, x: str) -> str:
         return net.add("MatMul", net.weight((made, shape[-2])), x)
     batch = shape[:-2] if net.number(0, 4) == 4 else ()
     return net.add("MatMul", x, net.weight((*batch, shape[-1], made)))
+
+
+@kind("Einsum", ranks=(2, 3, 4), since=12)
+def einsum(net: Draft, x: str) -> str:
+    """Of x and a weight, or another value, that shares some of its axes."""
+    shape = net.values[x]
+    letters = "abcd"[: len(shape)]
+    kept = [letter for letter in letters if net.number(0, 2)]
+    others = [name for name in net.computed() if len(net.values[name]) in (2, 3) and name != x]
+    if others and net.flag():
+        other = net.pick(others)
+        free = iter("wxyz")
+        used: set[str] = set()
+        term = ""
+        for length in net.values[other]:
+            same = [letter for letter in letters if letter not in used and shape[letters.index(letter)] == length]
+            letter = net.pick([*same, ""]) or next(free)
+            used.add(letter)
+            term += letter
+    else:
+        shared = [letter for letter in letters if net.flag()]
+        made = net.number(1, 5)
+        other = net.weight((*(shape[letters.index(letter)] for letter in shared), made))
+        term = "".join(shared) + "w"
+    result = list(dict.fromkeys([*kept, *(letter for letter in term if letter not in letters and net.flag())]))
+    if not result:
+        result = [letters[0]]
+    order = net.any_of(permutations(result))
+    return net.add("Einsum", x, other, equation=f"{letters},{term}->{''.join(order)}")
 
 
 @kind("CumSum", since=11)

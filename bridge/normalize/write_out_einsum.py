@@ -1,0 +1,193 @@
+"""Einsum as Transposes, Reshapes, sums and one product after the other.
+
+A term is a tensor whose axes have letters. Two terms are multiplied as matrices: letters of both that are not needed
+any more are summed over, letters of both that are needed make a batch. Without such a sum they are multiplied element
+by element. The rules for the equation are those of ONNX's Einsum, which are numpy's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from bridge.normalize.surgery import Array
+from bridge.origins import record, sources_of
+
+# Letters for the axes under an ellipsis; an equation has a to z and A to Z.
+_ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))
+_REDUCE_SUM_WITH_AXES_AS_INPUT = 13
+
+
+def write_out_einsum(graph: gs.Graph) -> bool:
+    """Write out every Einsum of static shapes; one that takes a diagonal stays as it is."""
+    changed = False
+    for node in list(graph.nodes):
+        if node.op != "Einsum" or node.domain or any(not _is_static(tensor) for tensor in node.inputs):
+            continue
+        letters, result = _letters(node)
+        if any(len(set(term)) < len(term) for term in (*letters, result)):
+            continue
+        _WrittenOut(graph, node).put_in(letters, result)
+        changed = True
+    return changed
+
+
+def _is_static(tensor: gs.Tensor) -> bool:
+    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
+
+
+def _letters(node: gs.Node) -> tuple[list[str], str]:
+    """The letters of each operand's axes, and of the result's, ellipses written out."""
+    equation = node.attrs["equation"].replace(" ", "")
+    left, arrow, result = equation.partition("->")
+    terms = left.split(",")
+    hidden = [len(tensor.shape) - len(term.replace("...", "")) for term, tensor in zip(terms, node.inputs, strict=True)]
+    most = max((count for term, count in zip(terms, hidden, strict=True) if "..." in term), default=0)
+    full = [term.replace("...", _ELLIPSIS[most - count : most]) for term, count in zip(terms, hidden, strict=True)]
+    if arrow:
+        return full, result.replace("...", _ELLIPSIS[:most])
+    once = sorted(letter for letter, count in Counter(left).items() if count == 1 and letter.isalpha())
+    return full, _ELLIPSIS[:most] + "".join(once)
+
+
+@dataclass
+class _Term:
+    tensor: gs.Tensor
+    letters: str
+
+    def shape_of(self, letters: Iterable[str]) -> list[int]:
+        return [int(self.tensor.shape[self.letters.index(letter)]) for letter in letters]
+
+
+class _WrittenOut:
+    """The nodes that take one Einsum's place."""
+
+    def __init__(self, graph: gs.Graph, node: gs.Node) -> None:
+        self._graph, self._node = graph, node
+        self._made: list[gs.Node] = []
+        self._constants = 0
+
+    def put_in(self, letters: Sequence[str], result: str) -> None:
+        """Write the nodes into the graph, the last of which makes what the Einsum made."""
+        inputs = list(self._node.inputs)
+        sizes: dict[str, int] = {}
+        for tensor, term in zip(inputs, letters, strict=True):
+            for length, letter in zip(tensor.shape, term, strict=True):
+                sizes[letter] = max(sizes.get(letter, 1), int(length))
+        waiting = [
+            self._without_broadcast(_Term(tensor, term), sizes) for tensor, term in zip(inputs, letters, strict=True)
+        ]
+        whole = waiting.pop(0)
+        while True:
+            needed = set(result).union(*(term.letters for term in waiting))
+            whole = self._summed(whole, needed)
+            if not waiting:
+                break
+            other = waiting.pop(0)
+            later = set(result).union(*(term.letters for term in waiting))
+            whole = self._product(whole, self._summed(other, later | set(whole.letters)), later)
+        whole = self._transposed(whole, result)
+        self._take_over(whole.tensor)
+
+    def _take_over(self, last: gs.Tensor) -> None:
+        node, graph = self._node, self._graph
+        (output,) = node.outputs
+        place = next(index for index, other in enumerate(graph.nodes) if other is node)
+        node.inputs.clear()
+        node.outputs.clear()
+        if self._made:
+            self._made[-1].outputs = [output]
+        else:
+            self._made = [gs.Node("Identity", name=output.name, inputs=[last], outputs=[output])]
+        for made in self._made:
+            record(made, sources_of(node) if node.name else (output.name,))
+        graph.nodes[place : place + 1] = self._made
+
+    def _without_broadcast(self, term: _Term, sizes: dict[str, int]) -> _Term:
+        """Without the axes of length 1 that stand for a longer one."""
+        kept = "".join(
+            letter
+            for letter, length in zip(term.letters, term.tensor.shape, strict=True)
+            if not (length == 1 and sizes[letter] > 1)
+        )
+        return term if kept == term.letters else self._reshaped(term.tensor, kept, term.shape_of(kept))
+
+    def _summed(self, term: _Term, needed: set[str]) -> _Term:
+        axes = [axis for axis, letter in enumerate(term.letters) if letter not in needed]
+        if not axes:
+            return term
+        kept = "".join(letter for letter in term.letters if letter in needed)
+        shape = term.shape_of(kept)
+        if isinstance(term.tensor, gs.Constant):
+            return _Term(self._constant(term.tensor.values.sum(tuple(axes))), kept)
+        if self._graph.opset < _REDUCE_SUM_WITH_AXES_AS_INPUT:
+            return _Term(self._add("ReduceSum", [term.tensor], shape, axes=axes, keepdims=0), kept)
+        return _Term(self._add("ReduceSum", [term.tensor, self._constant(np.array(axes))], shape, keepdims=0), kept)
+
+    def _product(self, a: _Term, b: _Term, needed: set[str]) -> _Term:
+        if isinstance(a.tensor, gs.Constant):
+            a, b = b, a  # a constant is the second factor of a matrix product that Caffe has
+        shared = [letter for letter in a.letters if letter in b.letters]
+        batch = "".join(letter for letter in shared if letter in needed)
+        inner = "".join(letter for letter in shared if letter not in needed)
+        only_a = "".join(letter for letter in a.letters if letter not in shared)
+        only_b = "".join(letter for letter in b.letters if letter not in shared)
+        shape = [*a.shape_of(batch + only_a), *b.shape_of(only_b)]
+        if isinstance(a.tensor, gs.Constant) and isinstance(b.tensor, gs.Constant):
+            return self._constant_product(a, b, batch + only_a + only_b)
+        if not inner:
+            left = self._transposed(a, batch + only_a)
+            right = self._transposed(b, batch + only_b)
+            left = self._reshaped(left.tensor, left.letters + only_b, [*a.shape_of(batch + only_a), *[1] * len(only_b)])
+            between = [*a.shape_of(batch), *[1] * len(only_a), *b.shape_of(only_b)]
+            right = self._reshaped(right.tensor, batch + only_a + only_b, between)
+            return _Term(self._add("Mul", [left.tensor, right.tensor], shape), batch + only_a + only_b)
+        # Without a batch the rows stay apart, so that Caffe's batch axis does.
+        rows = a.shape_of(only_a) if not batch else [prod(a.shape_of(only_a))]
+        depth, columns = prod(a.shape_of(inner)), prod(b.shape_of(only_b))
+        left = self._reshaped(
+            self._transposed(a, batch + only_a + inner).tensor, "", [*a.shape_of(batch), *rows, depth]
+        )
+        right = self._reshaped(
+            self._transposed(b, batch + inner + only_b).tensor, "", [*a.shape_of(batch), depth, columns]
+        )
+        if not batch and not rows:
+            left = self._reshaped(left.tensor, "", [1, depth])
+            rows = [1]
+        product = self._add("MatMul", [left.tensor, right.tensor], [*a.shape_of(batch), *rows, columns])
+        return self._reshaped(product, batch + only_a + only_b, shape)
+
+    def _constant_product(self, a: _Term, b: _Term, letters: str) -> _Term:
+        number = {letter: index for index, letter in enumerate(sorted({*a.letters, *b.letters}))}
+        axes = [[number[letter] for letter in term] for term in (a.letters, b.letters, letters)]
+        return _Term(self._constant(np.einsum(a.tensor.values, axes[0], b.tensor.values, axes[1], axes[2])), letters)
+
+    def _transposed(self, term: _Term, letters: str) -> _Term:
+        if letters == term.letters:
+            return term
+        order = [term.letters.index(letter) for letter in letters]
+        if isinstance(term.tensor, gs.Constant):
+            return _Term(self._constant(term.tensor.values.transpose(order)), letters)
+        return _Term(self._add("Transpose", [term.tensor], term.shape_of(letters), perm=order), letters)
+
+    def _reshaped(self, tensor: gs.Tensor, letters: str, shape: list[int]) -> _Term:
+        if list(tensor.shape) == shape:
+            return _Term(tensor, letters)
+        if isinstance(tensor, gs.Constant):
+            return _Term(self._constant(tensor.values.reshape(shape)), letters)
+        return _Term(self._add("Reshape", [tensor, self._constant(np.array(shape, np.int64))], shape), letters)
+
+    def _constant(self, values: Array) -> gs.Constant:
+        self._constants += 1
+        return gs.Constant(f"{self._node.outputs[0].name}/constant{self._constants}", np.asarray(values))
+
+    def _add(self, operator: str, inputs: list[gs.Tensor], shape: list[int], **attributes: object) -> gs.Variable:
+        name = f"{self._node.outputs[0].name}/{operator.lower()}{len(self._made)}"
+        made = gs.Variable(name, dtype=np.dtype(np.float32), shape=list(shape))
+        self._made.append(gs.Node(operator, name=name, attrs=attributes, inputs=inputs, outputs=[made]))
+        return made

@@ -21,11 +21,11 @@ _BY_REASON = {
     _FOLDED: "Constant ConstantOfShape Shape Size Range EyeLike MelWeightMatrix BlackmanWindow HammingWindow "
     "HannWindow",
     _TYPE: "CastLike",
+    "becomes a Gather where its condition is constant; else its shape depends on the values": "Compress",
     _BOOLEAN: "And Or Xor Not Equal Greater GreaterOrEqual Less LessOrEqual Where IsInf IsNaN BitShift BitwiseAnd "
     "BitwiseNot BitwiseOr BitwiseXor BitCast Mod",
     _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Det CumProd",
-    _DATA: "Compress NonZero NonMaxSuppression Unique TopK OneHot GatherElements GatherND Scatter ScatterElements "
-    "ScatterND TensorScatter ReverseSequence MaxUnpool",
+    _DATA: "NonZero NonMaxSuppression Unique TopK OneHot TensorScatter MaxUnpool",
     _CONTROL: "If Loop Scan SequenceMap",
     _RECURRENT: "RNN GRU LSTM LinearAttention",
     _SEQUENCE: "ConcatFromSequence SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert "
@@ -37,7 +37,7 @@ _BY_REASON = {
     _LOSS: "NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss",
     _SIGNAL: "DFT STFT",
     _SAMPLING: "GridSample RoiAlign DeformConv",
-    "its parts (MatMul, Softmax, Mul, Add) are lowered; the operator itself is not taken apart": "Einsum Col2Im",
+    "written out as Transpose, ReduceSum, MatMul and Mul, which are lowered; a diagonal is refused": "Einsum",
     _DEFINED: "AffineGrid Attention CausalConvWithState CenterCropPad RotaryEmbedding SwiGLU",
 }
 

@@ -43,7 +43,7 @@ def fold_constants(graph: gs.Graph) -> bool:
     Raises:
         SourceError: the model cannot be right, since onnx cannot compute a node from its constants.
     """
-    changed = _fold_shapes(graph) | _name_types(graph)
+    changed = _fold_shapes(graph)
     for node in graph.nodes:
         if node.op == "Constant" and not node.domain:
             _become_constant(node.outputs[0], _values(node))
@@ -91,19 +91,6 @@ def _fold_shapes(graph: gs.Graph) -> bool:
             values = np.array(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))], np.int64)
         _become_constant(node.outputs[0], values)
         changed = True
-    return changed
-
-
-def _name_types(graph: gs.Graph) -> bool:
-    """CastLike as the Cast to the type of its second input, of which nothing else is used."""
-    changed = False
-    for node in graph.nodes:
-        if node.op == "CastLike" and not node.domain and node.inputs[1].dtype is not None:
-            kind = node.inputs[1].dtype
-            to = kind if isinstance(kind, int) else helper.np_dtype_to_tensor_dtype(np.dtype(kind))
-            node.op, node.attrs = "Cast", {**node.attrs, "to": int(to)}
-            node.inputs = node.inputs[:1]
-            changed = True
     return changed
 
 

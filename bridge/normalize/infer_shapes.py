@@ -16,14 +16,10 @@ from onnx2caffe.errors import ConversionError
 LARGEST_VALUE_READ = 1024
 
 
-_DEFAULT_AXES = [0, 2, 3]
-
-
 def infer_shapes(graph: gs.Graph) -> bool:
     """Fill in the shapes that are missing."""
     if all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
         return False
-    _write_default_axes(graph)
     model = light_model(graph)
     inferred = _inferred(model)
     tensors = graph.tensors()
@@ -37,13 +33,6 @@ def infer_shapes(graph: gs.Graph) -> bool:
         if tensor.dtype is None and kind.elem_type:
             tensor.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
     return False
-
-
-def _write_default_axes(graph: gs.Graph) -> None:
-    """Of MeanVarianceNormalization, whose definition by other operators onnx cannot infer through without them."""
-    for node in graph.nodes:
-        if node.op == "MeanVarianceNormalization" and not node.domain:
-            node.attrs.setdefault("axes", _DEFAULT_AXES)
 
 
 def _known(tensor: gs.Tensor) -> bool:

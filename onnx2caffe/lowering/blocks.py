@@ -1,7 +1,8 @@
-"""DepthToSpace and SpaceToDepth, each as one layer with a kernel of ones and zeros.
+"""DepthToSpace, SpaceToDepth and Col2Im, each as one layer with a kernel of ones and zeros.
 
 A Deconvolution whose kernel and stride are the block size writes every input channel to its place in the block; a
 Convolution of that kernel and stride reads it from there. Every product but one is with 0, so the values are exact.
+Col2Im adds up where its blocks overlap, as the Deconvolution does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import numpy as np
 
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.lowering.convolution import spread, transposed
+from onnx2caffe.lowering.padding import pair
 from onnx2caffe.node import Node, UnsupportedNodeError
 from onnx2caffe.registry import lowering
 
@@ -47,3 +50,21 @@ def space_to_depth(node: Node, net: NetBuilder) -> Blob:
     else:
         weight, group = _one_channel_each(x.shape[1], size), 1
     return layers.convolution(net, x, weight, None, stride=(size, size), group=group)
+
+
+@lowering("Col2Im")
+def columns_to_image(node: Node, net: NetBuilder) -> Blob:
+    """Deconvolution, one group per output channel, of the columns put where their blocks begin."""
+    image, block = ([int(length) for length in node.constant(index)] for index in (1, 2))
+    if len(image) != 2:
+        raise UnsupportedNodeError(f"it works on {len(image)} spatial axes; Caffe's layers have two")
+    strides, dilations = pair(node.attr("strides", [1, 1])), pair(node.attr("dilations", [1, 1]))
+    pads = node.attr("pads", [0, 0, 0, 0])
+    reach = [dilations[i] * (block[i] - 1) + 1 for i in range(2)]
+    places = [(image[i] + pads[i] + pads[2 + i] - reach[i]) // strides[i] + 1 for i in range(2)]
+    x, channels = node.blob(), node.shape()[1]
+    picture = layers.reshape(net, x, (*x.shape[:2], *pair(places)), part="places")
+    taps = np.eye(block[0] * block[1], dtype=np.float32).reshape(-1, 1, *block)
+    weight = spread(np.tile(taps, (channels, 1, 1, 1)), dilations)
+    begin = pair(pads[:2])
+    return transposed(net, picture, weight, None, stride=strides, group=channels, begin=begin, size=pair(image))

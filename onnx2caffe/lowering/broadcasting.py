@@ -13,7 +13,7 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge
+from onnx2caffe.lowering.axes import enlarge, select
 from onnx2caffe.unsupported import UnsupportedNodeError
 
 
@@ -116,6 +116,14 @@ def constant_blob(net: NetBuilder, like: Blob, constant: Array) -> Blob:
     if not _scale_takes_constant(net, bias, axis):
         return _written_constant(net, like, constant)
     return layers.scale(net, like, np.zeros_like(bias), bias, axis=axis, part="constant")
+
+
+def constant_beside(net: NetBuilder, like: Blob, constant: Array, axis: int) -> Blob:
+    """A blob that holds the constant, computed from one that differs from it only along `axis`."""
+    if constant.shape != like.shape:
+        one = select(net, like, axis, [0], part="one")
+        like = enlarge(net, one, constant.shape)
+    return constant_blob(net, like, constant)
 
 
 def enlarge_to(net: NetBuilder, x: Blob, constant: Array) -> Blob:

@@ -77,23 +77,37 @@ def _lengthen(weight: Array, before: Pair, after: Pair, dilation: Pair) -> Array
 def conv_transpose(node: Node, net: NetBuilder) -> Blob:
     """A Deconvolution layer without pads where they are unequal or output_padding is given, then cut to size."""
     x = as_picture(net, node.blob())
-    weight, bias = _spread(_weight(node), spatial_pair(node, "dilations", 1)), node.optional_constant(2)
-    group, stride = node.attr("group", 1), spatial_pair(node, "strides", 1)
-    kernel, size = pair(weight.shape[2:]), pair((1, *node.shape()[2:])[-2:])
-    full = [stride[i] * (x.shape[2 + i] - 1) + kernel[i] for i in range(2)]
-    begin = _first_cut(node, full, size)
+    weight, bias = spread(_weight(node), spatial_pair(node, "dilations", 1)), node.optional_constant(2)
+    stride, size = spatial_pair(node, "strides", 1), pair((1, *node.shape()[2:])[-2:])
+    begin = _first_cut(node, full_size(x, weight, stride), size)
+    y = transposed(net, x, weight, bias, stride=stride, group=node.attr("group", 1), begin=begin, size=size)
+    return from_picture(net, y, node.shape())
+
+
+def full_size(x: Blob, weight: Array, stride: Pair) -> Pair:
+    """Rows and columns of a Deconvolution without pads."""
+    return pair([stride[i] * (x.shape[2 + i] - 1) + weight.shape[2 + i] for i in range(2)])
+
+
+def transposed(
+    net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, stride: Pair, group: int, begin: Pair, size: Pair
+) -> Blob:
+    """A Deconvolution of which `begin` rows and columns are cut off in front, and what is beyond `size` behind.
+
+    Negative cuts, in front or behind, add rows and columns of the bias alone.
+    """
+    full = full_size(x, weight, stride)
     end = pair([full[i] - begin[i] - size[i] for i in range(2)])
     if begin == end and min(begin) >= 0:
-        y = layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, group=group)
-        return from_picture(net, y, node.shape())
+        return layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, group=group)
     # What reaches beyond the full result, in front or (output_padding) behind: zero taps of the kernel there.
     taps = [(max(0, -begin[i]), max(0, -end[i])) for i in range(2)]
     weight = np.pad(weight, [(0, 0), (0, 0), *taps])
     y = layers.deconvolution(net, x, weight, bias, stride=stride, group=group, part="full")
-    return from_picture(net, crop(net, y, pair([max(0, b) for b in begin]), size), node.shape())
+    return crop(net, y, pair([max(0, b) for b in begin]), size)
 
 
-def _first_cut(node: Node, full: list[int], size: Pair) -> Pair:
+def _first_cut(node: Node, full: Pair, size: Pair) -> Pair:
     """How many rows and columns of the full result lie before the first one of the node's output."""
     if node.attr("auto_pad", "NOTSET") in ("NOTSET", "") and not node.has_attr("output_shape"):
         pads = node.attr("pads", [0, 0, 0, 0])
@@ -107,7 +121,7 @@ def _first_cut(node: Node, full: list[int], size: Pair) -> Pair:
     return pair([t // 2 if upper else t - t // 2 for t in total])
 
 
-def _spread(weight: Array, dilation: Pair) -> Array:
+def spread(weight: Array, dilation: Pair) -> Array:
     """`weight` with its dilation written out as zeros, since OpenCV passes over the dilation of a Deconvolution."""
     if dilation == (1, 1):
         return weight

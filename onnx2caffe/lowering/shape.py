@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import enlarge, join, pieces, repeat, select
-from onnx2caffe.lowering.broadcasting import constant_blob
+from onnx2caffe.lowering.axes import enlarge, join, pieces, repeat
+from onnx2caffe.lowering.broadcasting import constant_beside
 from onnx2caffe.lowering.transposition import transpose as transpose_axes
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from onnx2caffe.registry import lowering
@@ -44,18 +43,10 @@ def concat(node: Node, net: NetBuilder) -> Blob:
     axis = axis_of(node.attr("axis", 1), len(node.shape()))
     like = next(node.blob(index) for index in indices if not node.is_constant(index))
     blobs = [
-        _constant_beside(net, like, node.constant(index), axis) if node.is_constant(index) else node.blob(index)
+        constant_beside(net, like, node.constant(index), axis) if node.is_constant(index) else node.blob(index)
         for index in indices
     ]
     return join(net, blobs, axis, part="")
-
-
-def _constant_beside(net: NetBuilder, like: Blob, constant: np.ndarray[Any, Any], axis: int) -> Blob:
-    """A blob that holds the constant, computed from one that differs from it only along `axis`."""
-    if constant.shape != like.shape:
-        one = select(net, like, axis, [0], part="one")
-        like = enlarge(net, one, constant.shape)
-    return constant_blob(net, like, constant)
 
 
 @lowering("Split")

@@ -64,6 +64,9 @@ def inner_product(
 
 def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: float, *, part: str = "") -> Blob:
     """(x - mean) / sqrt(variance + epsilon) per channel."""
+    if x.rank != 4:
+        # OpenCV merges it into an Eltwise before it, and then finds a picture's channels only.
+        x = _kept_apart(net, x, {"Eltwise"})
     blobs = [mean, variance, np.ones(1, np.float32)]
     fields = {"use_global_stats": True, "eps": epsilon}
     return net.one("BatchNorm", [x], x.shape, part=part, blobs=blobs, batch_norm_param=fields)

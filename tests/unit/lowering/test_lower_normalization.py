@@ -23,6 +23,14 @@ CASES = {
     "batch norm, 2-D, layers of its own": _norm(BN, "2,4", merge_bn=False),
     "batch norm, 3-D": _norm(BN, "2,4,3"),
     "batch norm, 5-D": _norm(BN, "2,4,3,2,2", merge_bn=False),
+    **{
+        f"batch norm behind a sum, {shape}": Case(
+            f"(float[{shape}] x) => (float[] y) <{FOUR}> {{ a = Relu(x)\n b = Add(a, x)\n"
+            " y = BatchNormalization(b, var1, var2, var3, var4) }",
+            options={"merge_bn": False},
+        )
+        for shape in ("2,4", "2,4,3", "2,4,3,5")
+    },
     "lrn": _norm("LRN<size=5, alpha=0.5>(x)"),
     "lrn, k 2": _norm("LRN<size=3, alpha=0.5, beta=0.6, bias=2.0>(x)"),
     "lrn, k 0.5": _norm("LRN<size=3, bias=0.5>(x)"),

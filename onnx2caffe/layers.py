@@ -67,6 +67,7 @@ def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: 
     if x.rank != 4:
         # OpenCV merges it into an Eltwise before it, and then finds a picture's channels only.
         x = _kept_apart(net, x, {"Eltwise"})
+    x = _apart_from_groups(net, x)
     blobs = [mean, variance, np.ones(1, np.float32)]
     fields = {"use_global_stats": True, "eps": epsilon}
     return net.one("BatchNorm", [x], x.shape, part=part, blobs=blobs, batch_norm_param=fields)
@@ -78,6 +79,7 @@ def scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: 
         # OpenCV would take it for one value per channel and merge it into the weights before it; one value also into
         # a power before it, as if it came first.
         x = _kept_apart(net, x, {"BatchNorm", "Convolution", "Deconvolution", "Power", "Scale"})
+    x = _apart_from_groups(net, x)
     return _scale(net, x, weight, bias, axis=axis, part=part)
 
 
@@ -253,6 +255,13 @@ def _kept_apart(net: NetBuilder, x: Blob, makers: set[str]) -> Blob:
         net, x, (1, 1, prod(x.shape), 1) if x.rank < 2 else (x.shape[0], flattened(x, 1), 1, 1), part="column"
     )
     return reshape(net, pooling(net, column, "MAX", (1, 1), (1, 1), (0, 0), part="apart"), x.shape, part="shape")
+
+
+def _apart_from_groups(net: NetBuilder, x: Blob) -> Blob:
+    """`x`, kept apart from a Deconvolution in groups: OpenCV merges factors per channel into it as if it had none."""
+    maker = _maker(net, x)
+    in_groups = maker is not None and maker.type == "Deconvolution" and maker.convolution_param.group > 1
+    return _kept_apart(net, x, {"Deconvolution"}) if in_groups else x
 
 
 def unary(net: NetBuilder, x: Blob, kind: str, *, part: str = "", **params: Any) -> Blob:

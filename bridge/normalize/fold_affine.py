@@ -12,7 +12,7 @@ import onnx_graphsurgeon as gs
 
 from bridge.normalize.surgery import Array, is_only_reader, own_values, producer, take_over_output
 
-_CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0}
+_FOLDING = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
 def fold_affine(graph: gs.Graph) -> bool:
@@ -62,22 +62,27 @@ def absorb_affine(maker: gs.Node, factor: Array, shift: Array) -> bool:
 
     `factor` and `shift` are numbers or vectors (C,), float64.
     """
-    axis = _CHANNEL_AXIS.get(maker.op)
-    if axis is None or len(maker.inputs) < 2 or not all(isinstance(tensor, gs.Constant) for tensor in maker.inputs[1:]):
-        return False
-    if maker.op == "ConvTranspose" and maker.attrs.get("group", 1) != 1:
+    if (
+        maker.op not in _FOLDING
+        or len(maker.inputs) < 2
+        or not all(isinstance(tensor, gs.Constant) for tensor in maker.inputs[1:])
+    ):
         return False
     if maker.op == "Gemm" and not (maker.attrs.get("transB", 0) and _plain(maker)):
         return False
     weight = own_values(maker.inputs[1])
-    channels = weight.shape[axis]
+    groups = maker.attrs.get("group", 1) if maker.op == "ConvTranspose" else 1
+    channels = weight.shape[1] * groups if maker.op == "ConvTranspose" else weight.shape[0]
     if any(np.size(part) not in (1, channels) for part in (factor, shift)):
         return False
     factors = np.broadcast_to(factor, (channels,))
     if np.any(factors != 1):
-        aligned = [1] * weight.ndim
-        aligned[axis] = channels
-        np.multiply(weight, factors.astype(np.float32).reshape(aligned), out=weight)
+        # (groups, inputs, outputs, ...) of a ConvTranspose, (1, outputs, ...) of the others.
+        parts = weight.reshape(groups, -1, *weight.shape[1:]) if maker.op == "ConvTranspose" else weight[None]
+        aligned = (groups, 1, -1) if maker.op == "ConvTranspose" else (1, -1)
+        aligned += (1,) * (parts.ndim - len(aligned))
+        np.multiply(parts, factors.astype(np.float32).reshape(aligned), out=parts)
+        weight = parts.reshape(weight.shape)
     bias: Any = maker.inputs[2].values.reshape(-1).astype(np.float64) if len(maker.inputs) > 2 else 0.0
     total = np.broadcast_to(bias * factors + shift, (channels,)).astype(np.float32)
     _replace_constant(maker, 1, weight)

@@ -108,7 +108,7 @@ FOLDS = {
     ),
     "bn after relu": _case(fold_batch_norm, f"a = Relu(x)\n y = BatchNormalization(a, {BN})", None),
     "bn into transposed conv of groups": _case(
-        fold_batch_norm, f"a = ConvTranspose<group=2>(x, wg)\n y = BatchNormalization(a, {BN})", None
+        fold_batch_norm, f"a = ConvTranspose<group=2>(x, wg)\n y = BatchNormalization(a, {BN})", "y = ConvTranspose(x)"
     ),
     "mul": _case(fold_affine, "a = Conv(x, w)\n y = Mul(a, c)", "y = Conv(x)"),
     "mul first": _case(fold_affine, "a = Conv(x, w, b)\n y = Mul(k, a)", "y = Conv(x)"),

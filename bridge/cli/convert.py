@@ -97,6 +97,7 @@ def convert(
         made = intermediate(source, asked, steps)
         outputs = tensors(made.graph.outputs)
         model = lowered(made, asked, relu6=relu6, target=target)
+        files += [pair.array(name) for name in model.arrays]
         _write(model, made, pair[0].with_suffix(""), onnx_file, steps)
         # Verifying is long and takes memory of its own.
         del made

@@ -95,7 +95,7 @@ def inspect(
 
         require_netron()
     if Path(words.source).suffix == ".prototxt":
-        if file is not None or input_shape is not None or not merge_bn or any(dataclasses.astuple(wishes)):
+        if file is not None or input_shape is not None or not merge_bn or wishes != Wishes():
             raise click.UsageError("Of a .prototxt only its layers are shown: it takes --target and --netron alone.")
         return _inspect_files(words, target, viewing, manner)
     found = find_source(words)

@@ -16,6 +16,9 @@ import click
 
 from onnx2caffe.targets import PROFILES
 
+HEAD_CHOICES = ("detection", "raw")
+PRIOR_CHOICES = ("box", "constant")
+
 Shape = tuple[int, ...]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,14 +94,19 @@ class SourceWords:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to be put into the net: arguments of `to_caffe` and `verify` by the same names."""
+    """What is to be put into the net: arguments of `to_caffe` and `verify` by the same names.
 
-    softmax: bool
-    to_bgr: bool
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    outputs: tuple[str, ...] | None
-    allow_non_finite: bool
+    The defaults are those of the options.
+    """
+
+    softmax: bool = False
+    to_bgr: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    outputs: tuple[str, ...] | None = None
+    heads: str = "detection"
+    priors: str = "box"
+    allow_non_finite: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,22 @@ def wish_options(command: Command) -> Command:
             metavar="A,B",
             callback=parse_names,
             help="Cut the net at the tensors of these names.",
+        ),
+        click.option(
+            "--heads",
+            type=click.Choice(HEAD_CHOICES),
+            default="detection",
+            show_default=True,
+            help="End an SSD zoo net in its detections, or at its raw predictions with the priors in a .priors.npy "
+            "file beside the result.",
+        ),
+        click.option(
+            "--priors",
+            type=click.Choice(PRIOR_CHOICES),
+            default="box",
+            show_default=True,
+            help="Write the priors of an SSD zoo net as PriorBox layers, or as constants, for anchors that are no "
+            "regular grid.",
         ),
         click.option("--allow-non-finite", is_flag=True, help="Take weights that hold NaN or infinity."),
     ]

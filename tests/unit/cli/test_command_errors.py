@@ -93,6 +93,29 @@ def test_a_shape_that_does_not_fit(run: Run, net: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "asked", "option"),
+    [
+        (["--heads", "raw"], "heads='raw'", "--heads raw"),
+        (["--priors", "constant"], "priors='constant'", "--priors constant"),
+        (
+            ["--heads", "raw", "--priors", "constant"],
+            "heads='raw' and priors='constant'",
+            "--heads raw, --priors constant",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [["convert"], ["onnx", "-o", "x.onnx"], ["inspect"]])
+def test_a_source_without_the_heads_of_an_ssd(
+    run: Run, net: Path, command: list[str], words: list[str], asked: str, option: str
+) -> None:
+    _fails(
+        run(*command, "net.onnx", *words),
+        f"{asked} can be had of a gluoncv.model_zoo.SSD only, and this source is none: a symbol file or an .onnx file "
+        f"does not say what the heads of an SSD are. (On the command line: {option}.)",
+    )
+
+
 def test_non_finite_weights_are_taken_only_when_asked_for(run: Run, net: Path, folder: Path) -> None:
     model = onnx.load(net)
     weight = numpy_helper.to_array(model.graph.initializer[0]).copy()

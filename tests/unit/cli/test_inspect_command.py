@@ -127,7 +127,9 @@ def test_caffe_files(run: Run, net: Path) -> None:
     assert json.loads(run("inspect", "caffe.prototxt", "other.caffemodel", "--json").stdout)["parameters"] == 108
 
 
-@pytest.mark.parametrize("option", [["--save", "x.onnx"], ["--softmax"], ["--input-shape", "1,3,8,8"], ["--random"]])
+@pytest.mark.parametrize(
+    "option", [["--save", "x.onnx"], ["--softmax"], ["--input-shape", "1,3,8,8"], ["--random"], ["--heads", "raw"]]
+)
 def test_options_that_a_prototxt_does_not_take(run: Run, option: list[str]) -> None:
     Path("net.prototxt").write_text('layer { name: "a" type: "ReLU" bottom: "x" top: "a" }')
     assert run("inspect", "net.prototxt", *option).exit_code == 2

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 
@@ -82,3 +83,29 @@ def test_an_incomplete_parameter_file(run: Run, checkpoint: Any, folder: Path) -
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: cut.params is not a complete MXNet parameter file ")
     assert not list(folder.glob("x.*"))
+
+
+def test_raw_heads_of_an_ssd(run: Run, folder: Path) -> None:
+    ssd = ["ssd_300_mobilenet0.25_voc", "--random", "--heads", "raw"]
+    for command, ending in (("convert", ""), ("onnx", ".onnx")):
+        got = json.loads(run(command, *ssd, "-o", f"{command}{ending}", "--json").stdout)
+        # 19²·4 + (10² + 5² + 3²)·6 + (2² + 1)·4 boxes; 20 classes and the background.
+        assert got["outputs"] == {"class_predictions": [1, 2268, 21], "box_predictions": [1, 2268, 4]}
+        assert got["files"][-1] == {"path": f"{command}.priors.npy", "bytes": 72704}
+        assert np.load(f"{command}.priors.npy").shape == (1, 2, 4 * 2268)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "convert.caffemodel",
+        "convert.priors.npy",
+        "convert.prototxt",
+        "onnx.onnx",
+        "onnx.priors.npy",
+    ]
+
+
+def test_priors_of_an_ssd(run: Run) -> None:
+    kinds = {}
+    for priors in ("box", "constant"):
+        result = run("inspect", "ssd_300_mobilenet0.25_voc", "--random", "--priors", priors, "--json")
+        layers = [layer["type"] for layer in json.loads(result.stdout)["layers"]]
+        kinds[priors] = [kind for kind in layers if kind in ("PriorBox", "DetectionOutput")]
+    assert kinds == {"box": ["PriorBox"] * 6 + ["DetectionOutput"], "constant": ["DetectionOutput"]}

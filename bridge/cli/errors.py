@@ -16,6 +16,7 @@ NOTHING_WRITTEN = "Interrupted; nothing was written."
 # The library's messages name its keyword arguments.
 _OPTIONS = {
     "allow_non_finite": "--allow-non-finite",
+    "classes=": "--classes N",
     "heads='raw'": "--heads raw",
     "input_shape=": "--input-shape NAME:N,C,H,W",
     "outputs=[": "--outputs NAME",

@@ -85,6 +85,38 @@ def test_an_incomplete_parameter_file(run: Run, checkpoint: Any, folder: Path) -
     assert not list(folder.glob("x.*"))
 
 
+def test_an_ssd_for_own_classes(run: Run) -> None:
+    words = ["--random", "--classes", "4", "--heads", "raw", "--json"]
+    got = json.loads(run("inspect", "ssd_300_mobilenet0.25_custom", *words).stdout)
+    assert ": input 300×300, 2268 boxes, 4 classes\n" in got["heads"]
+    # The background is the fifth.
+    assert got["outputs"]["class_predictions"] == [1, 2268, 5]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["ssd_300_mobilenet0.25_custom"],
+            "ssd_300_mobilenet0.25_custom is for classes of your own: say how many with classes=. "
+            "(On the command line: --classes N.)",
+        ),
+        (
+            ["ssd_512_resnet50_v1_voc", "--classes", "4"],
+            "ssd_512_resnet50_v1_voc is built for the classes of its data set; "
+            "ssd_512_resnet50_v1_custom can be built for others.",
+        ),
+        (
+            ["ssd_300_mobilenet1.0_lite_coco", "--classes", "4"],
+            "ssd_300_mobilenet1.0_lite_coco is built for the classes of its data set.",
+        ),
+    ],
+)
+def test_classes_that_an_ssd_does_not_take(run: Run, words: list[str], message: str) -> None:
+    result = run("convert", *words, "--random")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
+
+
 def test_raw_heads_of_an_ssd(run: Run, folder: Path) -> None:
     ssd = ["ssd_300_mobilenet0.25_voc", "--random", "--heads", "raw"]
     for command, ending in (("convert", ""), ("onnx", ".onnx")):

@@ -21,6 +21,7 @@ _OPTIONS = {
     "input_shape=": "--input-shape NAME:N,C,H,W",
     "outputs=[": "--outputs NAME",
     "priors='constant'": "--priors constant",
+    'relu6="exact"': "--relu6 exact",
 }
 
 

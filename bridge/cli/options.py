@@ -18,6 +18,7 @@ from onnx2caffe.targets import PROFILES
 
 HEAD_CHOICES = ("detection", "raw")
 PRIOR_CHOICES = ("box", "constant")
+RELU6_CHOICES = ("exact", "layer", "relu")
 
 Shape = tuple[int, ...]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -198,6 +199,18 @@ def merge_bn_option(command: Command) -> Command:
         default=True,
         show_default=True,
         help="Fold batch normalisation into weights, or keep it in layers of its own.",
+    )(command)
+
+
+def relu6_option(command: Command) -> Command:
+    """`--relu6`: one of `RELU6_CHOICES`."""
+    return click.option(
+        "--relu6",
+        type=click.Choice(RELU6_CHOICES),
+        default="exact",
+        show_default=True,
+        help="How ReLU6 is written: in layers that every reader has, as a ReLU6 layer where the target has one, or as "
+        "a plain ReLU, which is an approximation.",
     )(command)
 
 

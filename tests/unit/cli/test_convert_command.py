@@ -13,8 +13,7 @@ import pytest
 from click.testing import Result
 
 from bridge.cli import options
-from bridge.cli.convert import RELU6_CHOICES
-from bridge.convert import RELU6_CHOICES as LIBRARY_CHOICES
+from bridge.convert import RELU6_CHOICES
 from bridge.source import HEAD_CHOICES
 from onnx2caffe.read import read_model
 from ssd_heads.graft import PRIOR_CHOICES
@@ -167,7 +166,7 @@ def test_all_files_or_none(run: Run, net: Path, folder: Path, monkeypatch: pytes
 
 
 def test_the_choices_for_relu6_are_those_of_the_library() -> None:
-    assert RELU6_CHOICES == LIBRARY_CHOICES
+    assert options.RELU6_CHOICES == RELU6_CHOICES
 
 
 def test_the_choices_for_the_heads_of_an_ssd_are_those_of_the_library() -> None:

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import onnx
+import onnx.parser
 import pytest
 from click.testing import Result
 
 from bridge.cli.inspection_tables import source_text
 from bridge.inspection.blocks import Block
 from bridge.inspection.description import NodeRow
+from onnx2caffe.read import read_model
 
 Run = Callable[..., Result]
 
@@ -71,6 +73,31 @@ def test_a_target_that_cannot(run: Run, refused: Path) -> None:
     assert lines[0] == "Error: 2 nodes cannot be computed exactly by BVLC Caffe 1.0:"
     assert [line.split(" [")[0] for line in lines[1:3]] == ["  - Erf 'first'", "  - Acosh 'result'"]
     assert "--outputs NAME" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ([], ["Power", "ReLU", "ReLU", "Eltwise"]),
+        (["--relu6", "relu"], ["ReLU"]),
+        (["--relu6", "layer", "--target", "ncnn"], ["ReLU6"]),
+    ],
+)
+def test_relu6_as_it_would_be_converted(run: Run, words: list[str], kinds: list[str]) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["": 13]>
+    clipped (float[1,2,3,3] x) => (float[1,2,3,3] y) <float low = {0}, float high = {6}> { y = Clip(x, low, high) }"""
+    onnx.save(onnx.parser.parse_model(text), "clipped.onnx")
+    for command in ("inspect", "convert"):
+        assert run(command, "clipped.onnx", "-q", *words).exit_code == 0
+    got = json.loads(run("inspect", "clipped.onnx", "--json", *words).stdout)
+    written = read_model("clipped.prototxt", "clipped.caffemodel")
+    assert [layer["type"] for layer in got["layers"]] == [layer.message.type for layer in written.layers] == kinds
+    note = "y: ReLU6 written as ReLU, as asked for; values above 6 are not cut off"
+    assert got["notes"] == ([note] if "relu" in words else [])
+    refused = run("inspect", "clipped.onnx", "--relu6", "layer", "--target", "bvlc")
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("(On the command line: --relu6 exact.)\n")
 
 
 @pytest.mark.parametrize(("name", "status"), [("net", 0), ("refused", 1)])
@@ -128,7 +155,15 @@ def test_caffe_files(run: Run, net: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [["--save", "x.onnx"], ["--softmax"], ["--input-shape", "1,3,8,8"], ["--random"], ["--heads", "raw"]]
+    "option",
+    [
+        ["--save", "x.onnx"],
+        ["--softmax"],
+        ["--input-shape", "1,3,8,8"],
+        ["--random"],
+        ["--heads", "raw"],
+        ["--relu6", "relu"],
+    ],
 )
 def test_options_that_a_prototxt_does_not_take(run: Run, option: list[str]) -> None:
     Path("net.prototxt").write_text('layer { name: "a" type: "ReLU" bottom: "x" top: "a" }')

@@ -1,7 +1,8 @@
-"""The vocabulary of lowerings: one function per Caffe layer, which knows its fields and the shape it makes.
+"""The vocabulary of lowerings: one function per Caffe layer, which knows its fields.
 
 Every function takes the builder and the bottoms and gives the top. `part` names the layer inside the node
 that is lowered. Fields follow what strict parsers take: a pair is written with both `_h` and `_w` or as one value.
+The shape of the top follows from them (`onnx2caffe.shapes`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import numpy as np
 
 from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.caffe_pb2 import LayerParameter
+from onnx2caffe.shapes import pooled_size
 from onnx2caffe.unsupported import UnsupportedNodeError
-from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooled_size, pooling
+from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,8 +60,7 @@ def inner_product(
     if axis != 1:
         fields["axis"] = axis
     blobs = [weight] if bias is None else [weight, bias]
-    top = (*x.shape[:axis], weight.shape[0])
-    return net.one("InnerProduct", [x], top, part=part, blobs=blobs, inner_product_param=fields)
+    return net.one("InnerProduct", [x], part=part, blobs=blobs, inner_product_param=fields)
 
 
 def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: float, *, part: str = "") -> Blob:
@@ -133,17 +134,13 @@ def eltwise(
 
 def concat(net: NetBuilder, bottoms: Sequence[Blob], axis: int, *, part: str = "") -> Blob:
     """Join along `axis`."""
-    shape = bottoms[0].shape
-    length = sum(bottom.shape[axis] for bottom in bottoms)
-    top = (*shape[:axis], length, *shape[axis + 1 :])
-    return net.one("Concat", bottoms, top, part=part, concat_param={"axis": axis})
+    return net.one("Concat", bottoms, part=part, concat_param={"axis": axis})
 
 
 def cut(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part: str = "slice") -> list[Blob]:
     """Slice `x` along `axis` into pieces of these lengths."""
     points = np.cumsum(lengths)[:-1].tolist()
-    tops = [(*x.shape[:axis], length, *x.shape[axis + 1 :]) for length in lengths]
-    return net.add("Slice", [x], tops, part=part, slice_param={"axis": axis, "slice_point": points})
+    return net.add("Slice", [x], part=part, slice_param={"axis": axis, "slice_point": points})
 
 
 def reshape(net: NetBuilder, x: Blob, shape: Shape, *, part: str = "") -> Blob:
@@ -165,8 +162,7 @@ def permute(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "") -
     """Transpose: axis i of the top is axis order[i] of `x`."""
     if tuple(order) == tuple(range(x.rank)):
         return x
-    top = tuple(x.shape[axis] for axis in order)
-    return net.one("Permute", [x], top, part=part, permute_param={"order": list(order)})
+    return net.one("Permute", [x], part=part, permute_param={"order": list(order)})
 
 
 def softmax(net: NetBuilder, x: Blob, axis: int, *, part: str = "") -> Blob:

@@ -137,21 +137,35 @@ def test_caffe_files(run: Run, net: Path) -> None:
     result = run("inspect", "caffe.prototxt")
     assert (result.exit_code, result.stderr) == (0, "")
     assert _lines(result.stdout) == [
-        "Layer Type Bottom Top Weights Parameters",
-        "conv Convolution data conv 4×3×3×3 108",
-        "scores ReLU conv scores",
+        "Layer Type Bottom Top Output Weights Parameters MACs",
+        "conv Convolution data conv 1×4×8×8 4×3×3×3 108 6,912",
+        "scores ReLU conv scores 1×4×8×8",
         "",
         "Source caffe.prototxt, caffe.caffemodel",
         "Input data 1×3×8×8",
-        "Output scores",
+        "Output scores 1×4×8×8",
         "Layers 2",
         "Parameters 108",
+        "MACs 6,912",
         "",
         "Caffe with the SSD layers can compute all of it.",
     ]
     Path("caffe.caffemodel").rename("other.caffemodel")
     assert json.loads(run("inspect", "caffe.prototxt", "--json").stdout)["parameters"] == 0
     assert json.loads(run("inspect", "caffe.prototxt", "other.caffemodel", "--json").stdout)["parameters"] == 108
+
+
+def test_what_is_not_known_of_caffe_files(run: Run) -> None:
+    Path("net.prototxt").write_text(
+        'input: "x" input_shape { dim: [1, 2, 4, 4] } layer { name: "a" type: "Custom" bottom: "x" top: "a" }'
+        'layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 1 } }'
+    )
+    lines = _lines(run("inspect", "net.prototxt").stdout)
+    assert lines[1:3] == ["a Custom x a unknown unknown", "b Convolution a b unknown unknown"]
+    assert [line for line in lines if line.startswith(("Output", "MACs"))] == [
+        "Output b unknown",
+        "MACs 0, and unknown for 2 of the layers",
+    ]
 
 
 @pytest.mark.parametrize(

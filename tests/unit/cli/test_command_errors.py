@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 import onnx
+import onnx.tools.update_model_dims
 import pytest
 from click.testing import Result
 from onnx import numpy_helper
@@ -84,6 +85,21 @@ def test_a_corrupt_onnx_file(run: Run, net: Path, folder: Path, content: bytes |
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: ") and "bad.onnx" in result.stderr and result.stderr.count("\n") == 1
     assert _files(folder) == ["bad.onnx", "net.onnx"]
+
+
+def test_a_size_that_the_file_fixes(run: Run, net: Path) -> None:
+    _fails(
+        run("convert", "net.onnx", "-o", "x", "--input-shape", "1,3,16,8"),
+        "Input 'data' has shape [1, 3, 8, 8]; [1, 3, 16, 8] does not fit it. The file fixes the size. "
+        "If the net works at others, export it again with dynamic axes, or put names in place of their lengths, "
+        "in its inputs and outputs, with onnx.tools.update_model_dims.update_inputs_outputs_dims.",
+    )
+    model = onnx.shape_inference.infer_shapes(onnx.load(net))
+    assert model.graph.value_info
+    sizes = {"data": [1, 3, "h", 8]}, {"scores": [1, 4, "h", 8]}
+    onnx.save(onnx.tools.update_model_dims.update_inputs_outputs_dims(model, *sizes), net)
+    result = run("convert", "net.onnx", "-o", "x", "--input-shape", "1,3,16,8", "--json")
+    assert json.loads(result.stdout)["outputs"] == {"scores": [1, 4, 16, 8]}
 
 
 def test_a_shape_that_does_not_fit(run: Run, net: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from bridge.random_weights import initialise
 from onnx2caffe.errors import SourceError
@@ -26,6 +27,8 @@ _SIZES = (
     (re.compile(r"^(inceptionv3|xception)"), 299),
     (re.compile(r"^nasnet_(5|6|7)"), 331),
 )
+
+_OTHER_WEIGHTS = "Give a .params file instead, or ask for random weights (--random)."
 
 
 def zoo_names() -> list[str]:
@@ -77,8 +80,10 @@ def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
     try:
         net = _gluoncv().model_zoo.get_model(name, pretrained=not random, **options)
     except Exception as error:  # the zoo raises whatever its constructor or the download raised
-        hint = "" if random else " Give a .params file instead, or ask for random weights (--random)."
-        raise SourceError(f"GluonCV cannot give {name}: {_sentence(error)}.{hint}") from error
+        hint = "" if random else f" {_OTHER_WEIGHTS}"
+        raise SourceError(f"GluonCV cannot give {name}: {_reason(error)}.{hint}") from error
+    if not random and all(parameter._data is None for parameter in net.collect_params().values()):
+        raise SourceError(f"GluonCV has no pretrained weights of {name}. {_OTHER_WEIGHTS}")
     if random:
         initialise(net, built_for(net) if is_ssd(net) else zoo_input_shape(name))
     return net
@@ -104,5 +109,17 @@ def _gluoncv() -> Any:
     return load_gluoncv()
 
 
-def _sentence(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    request = getattr(error, "request", None)
+    if request is not None:
+        # An error of the library requests prints all those that it came from, one inside the other: the first tells.
+        cause = _first(error)
+        host = urlsplit(request.url).hostname
+        return f"its weights cannot be downloaded from {host} ({getattr(cause, 'strerror', None) or cause})"
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error that all the others came from."""
+    before = error.__cause__ or error.__context__
+    return error if before is None else _first(before)

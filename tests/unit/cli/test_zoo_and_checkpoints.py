@@ -1,6 +1,7 @@
 """Sources that need MXNet: zoo nets and checkpoints."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,29 @@ def test_a_zoo_net_with_parameters_from_a_file(run: Run, folder: Path) -> None:
     wrong = run("convert", "cifar_resnet20_v1", "seven.params", "--classes", "8", "-o", "x")
     assert wrong.exit_code == 1
     assert wrong.stderr.startswith("Error: seven.params does not hold the parameters of cifar_resnet20_v1: ")
+
+
+def test_weights_that_cannot_be_downloaded(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # nobody listens there any more
+    monkeypatch.setenv("MXNET_GLUON_REPO", f"http://127.0.0.1:{port}/")
+    monkeypatch.setenv("MXNET_HOME", str(folder / "home"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    result = run("convert", "resnet18_v1", "-q")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: GluonCV cannot give resnet18_v1: its weights cannot be downloaded from 127.0.0.1 (Connection refused). "
+        "Give a .params file instead, or ask for random weights (--random).\n"
+    )
+
+
+def test_a_net_that_nobody_trained(run: Run) -> None:
+    result = run("convert", "shufflenet_v1")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: GluonCV has no pretrained weights of shufflenet_v1. "
+        "Give a .params file instead, or ask for random weights (--random).\n"
+    )
 
 
 def test_a_name_that_is_not_in_the_zoo(run: Run, folder: Path) -> None:

@@ -17,7 +17,7 @@ from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.caffe_pb2 import LayerParameter
 from onnx2caffe.shapes import pooled_size
 from onnx2caffe.unsupported import UnsupportedNodeError
-from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling
+from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling, with_bias
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -59,8 +59,7 @@ def inner_product(
         fields["bias_term"] = False
     if axis != 1:
         fields["axis"] = axis
-    blobs = [weight] if bias is None else [weight, bias]
-    return net.one("InnerProduct", [x], part=part, blobs=blobs, inner_product_param=fields)
+    return net.one("InnerProduct", [x], part=part, blobs=with_bias(weight, bias), inner_product_param=fields)
 
 
 def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: float, *, part: str = "") -> Blob:
@@ -87,8 +86,7 @@ def _scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis:
         fields["num_axes"] = weight.ndim
     if bias is not None:
         fields["bias_term"] = True
-    blobs = [weight] if bias is None else [weight, bias]
-    return net.one("Scale", [x], x.shape, part=part, blobs=blobs, scale_param=fields)
+    return net.one("Scale", [x], x.shape, part=part, blobs=with_bias(weight, bias), scale_param=fields)
 
 
 def scale_by(net: NetBuilder, x: Blob, factor: Blob, *, axis: int, part: str = "") -> Blob:

@@ -33,10 +33,8 @@ def convolution(
     part: str = "",
 ) -> Blob:
     """Convolution of (N, C, H, W) with `weight` (M, C/group, kh, kw)."""
-    kernel = (weight.shape[2], weight.shape[3])
-    fields = _spatial_fields(weight.shape[0], bias, kernel, stride, pad, dilation, group)
-    blobs = [weight] if bias is None else [weight, bias]
-    return net.one("Convolution", [x], part=part, blobs=blobs, convolution_param=fields)
+    fields = _spatial_fields(weight.shape[0], weight, bias, stride, pad, dilation, group)
+    return net.one("Convolution", [x], part=part, blobs=with_bias(weight, bias), convolution_param=fields)
 
 
 def deconvolution(
@@ -52,15 +50,19 @@ def deconvolution(
     part: str = "",
 ) -> Blob:
     """Transposed convolution of (N, C, H, W) with `weight` (C, M/group, kh, kw)."""
-    kernel = (weight.shape[2], weight.shape[3])
-    fields = _spatial_fields(weight.shape[1] * group, bias, kernel, stride, pad, dilation, group)
-    blobs = [weight] if bias is None else [weight, bias]
-    return net.one("Deconvolution", [x], part=part, blobs=blobs, convolution_param=fields)
+    fields = _spatial_fields(weight.shape[1] * group, weight, bias, stride, pad, dilation, group)
+    return net.one("Deconvolution", [x], part=part, blobs=with_bias(weight, bias), convolution_param=fields)
+
+
+def with_bias(weight: Array, bias: Array | None) -> list[Array]:
+    """The blobs of a layer whose bias may be left out."""
+    return [weight] if bias is None else [weight, bias]
 
 
 def _spatial_fields(
-    channels: int, bias: Array | None, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, group: int
+    channels: int, weight: Array, bias: Array | None, stride: Pair, pad: Pair, dilation: Pair, group: int
 ) -> dict[str, Any]:
+    kernel = (weight.shape[2], weight.shape[3])
     fields: dict[str, Any] = {"num_output": channels}
     if bias is None:
         fields["bias_term"] = False

@@ -172,8 +172,8 @@ def to_caffe(
         allow_non_finite: take weights that hold NaN or infinity.
 
     Raises:
-        ConversionError: the source cannot be read (SourceError), or holds nodes that the target cannot compute
-            exactly (UnsupportedModelError lists them all).
+        ConversionError: the source cannot be read, or is no SSD and `heads` or `priors` ask for an SSD's (SourceError);
+            or it holds nodes that the target cannot compute exactly (UnsupportedModelError lists them all).
 
     """
     asked: dict[str, Any] = {

@@ -34,19 +34,31 @@ def initialise(net: Any, input_shape: tuple[int, ...], seed: int = 0) -> None:
     """
     mx = load_mxnet()
 
-    data = mx.nd.array(_generator(seed, "data").standard_normal(input_shape, dtype=np.float32))
+    data = mx.nd.array(generator(seed, "data").standard_normal(input_shape, dtype=np.float32))
     net.initialize(mx.init.One(), force_reinit=True)
     _finish_shapes(net, data)
-    for index, parameter in enumerate(net.collect_params().values()):
-        if isinstance(parameter, mx.gluon.Constant):
-            continue
-        values = _drawn(parameter.name, parameter.shape, _generator(seed, str(index)))
-        if values is not None:
-            parameter.set_data(mx.nd.array(values))
+    draw_parameters(net, seed)
     _calibrate(mx, net, data, seed)
 
 
-def _generator(seed: int, purpose: str) -> np.random.Generator:
+def draw_parameters(net: Any, seed: int) -> None:
+    """Give the parameters whose values need not fit the data, such as weights and biases, random ones.
+
+    Args:
+        net: initialised, so that the shapes are known.
+        seed: a parameter's values depend on it, on the parameter's kind and on its place in the net.
+    """
+    mx = load_mxnet()
+    for index, parameter in enumerate(net.collect_params().values()):
+        if isinstance(parameter, mx.gluon.Constant):
+            continue
+        values = _drawn(parameter.name, parameter.shape, generator(seed, str(index)))
+        if values is not None:
+            parameter.set_data(mx.nd.array(values))
+
+
+def generator(seed: int, purpose: str) -> np.random.Generator:
+    """Random numbers for one purpose: drawing more for another does not change them."""
     return np.random.default_rng((seed, zlib.crc32(purpose.encode())))
 
 
@@ -75,7 +87,7 @@ def _calibrate(mx: Any, net: Any, data: Any, seed: int) -> None:
     hooks = []
 
     def give_statistics(block: Any, inputs: Any) -> None:
-        rng = _generator(seed, f"statistics {len(done)}")
+        rng = generator(seed, f"statistics {len(done)}")
         if block not in done:
             done.append(block)
             power = max(float((inputs[0] ** 2).mean().asscalar()), 1e-6)

@@ -54,19 +54,37 @@ def load_graph(
     """The source as a graph; for the arguments see `to_caffe`.
 
     Raises:
-        SourceError: the source is of an unknown kind, cannot be read, or does not take the shape.
+        SourceError: the source is of an unknown kind, cannot be read, or does not take the shape; or it is no SSD, and
+            `heads` or `priors` ask for something that only an SSD has.
     """
     if heads not in HEAD_CHOICES:
         raise SourceError(f"heads is {heads!r}; it can be {' or '.join(map(repr, HEAD_CHOICES))}.")
+    is_ssd = ssd_heads.is_ssd(source)
+    if not is_ssd:
+        _refuse_ssd_options(heads, priors)
     given = None if input_shape is DEFAULT_INPUT_SHAPE else checked_shape(input_shape)
     if isinstance(source, onnx.ModelProto):
         return _opened(source, source.graph.name or "ONNX model", given, outputs, allow_non_finite)
     if isinstance(source, (str, PathLike)):
         path = Path(fspath(source)).expanduser()
         return _opened(path, path.name, given, outputs, allow_non_finite)
-    if ssd_heads.is_ssd(source):
+    if is_ssd:
         return _load_ssd(source, given, heads, priors, allow_non_finite)
     return _exported(trace(source, given), outputs, allow_non_finite)
+
+
+def _refuse_ssd_options(heads: str, priors: str) -> None:
+    """Files of an SSD do not count as one: what its heads are stands in the Gluon net alone."""
+    asked = [
+        f"{name}={value!r}"
+        for name, value, usual in (("heads", heads, "detection"), ("priors", priors, "box"))
+        if value != usual
+    ]
+    if asked:
+        raise SourceError(
+            f"{' and '.join(asked)} can be had of a gluoncv.model_zoo.SSD only, and this source is none: "
+            "a symbol file or an .onnx file does not say what the heads of an SSD are."
+        )
 
 
 def _opened(

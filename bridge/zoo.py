@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from bridge.random_weights import initialise
 from onnx2caffe.errors import SourceError
@@ -18,12 +19,16 @@ _NOT_CLASSIFIERS = re.compile(
     r"|^(i3d|slowfast|c3d|p3d|r2plus1d)"
 )
 
+_DETECTORS = re.compile(r"^(ssd_\d|yolo3_)")
+
 # The picture size that a family was trained on, where it is not 224.
 _SIZES = (
     (re.compile(r"^cifar_"), 32),
     (re.compile(r"^(inceptionv3|xception)"), 299),
     (re.compile(r"^nasnet_(5|6|7)"), 331),
 )
+
+_OTHER_WEIGHTS = "Give a .params file instead, or ask for random weights (--random)."
 
 
 def zoo_names() -> list[str]:
@@ -53,10 +58,11 @@ def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
     Args:
         name: as in `gluoncv.model_zoo.get_model`.
         random: initialise it at random, as `bridge.random_weights` does, instead of downloading weights.
-        options: for the zoo's constructor, such as `classes`.
+        options: for the zoo's constructor. `classes` is the number of classes; the detectors called `_custom` need it,
+            and take a list of names too: a number gives class0, class1, ...; detectors of a data set do not take it.
 
     Raises:
-        SourceError: there is no such net, its weights cannot be had, or GluonCV cannot build it.
+        SourceError: there is no such net, its weights cannot be had, or GluonCV cannot build it for these classes.
     """
     name = name.lower()
     if name not in zoo_names():
@@ -66,17 +72,35 @@ def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
         raise SourceError(f"{name} is quantised to int8; convert the float net {name.replace('_int8', '')} instead.")
     if "rcnn" in name:
         raise SourceError(f"{name} is an R-CNN: its region proposals have no counterpart in stock Caffe.")
+    if _DETECTORS.match(name):
+        options = _with_class_names(name, options)
     if _NOT_CLASSIFIERS.search(name):
         # The constructors of other tasks would download the weights of the classifier they grow on.
         options.setdefault("pretrained_base", False)
     try:
         net = _gluoncv().model_zoo.get_model(name, pretrained=not random, **options)
     except Exception as error:  # the zoo raises whatever its constructor or the download raised
-        hint = "" if random else " Give a .params file instead, or ask for random weights (--random)."
-        raise SourceError(f"GluonCV cannot give {name}: {_sentence(error)}.{hint}") from error
+        hint = "" if random else f" {_OTHER_WEIGHTS}"
+        raise SourceError(f"GluonCV cannot give {name}: {_reason(error)}.{hint}") from error
+    if not random and all(parameter._data is None for parameter in net.collect_params().values()):
+        raise SourceError(f"GluonCV has no pretrained weights of {name}. {_OTHER_WEIGHTS}")
     if random:
         initialise(net, built_for(net) if is_ssd(net) else zoo_input_shape(name))
     return net
+
+
+def _with_class_names(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a detector's constructor: one for own classes takes their names, the others take none."""
+    classes = options.get("classes")
+    if name.endswith("_custom"):
+        if classes is None:
+            raise SourceError(f"{name} is for classes of your own: say how many with classes=.")
+        return {**options, "classes": [f"class{i}" for i in range(classes)]} if isinstance(classes, int) else options
+    if classes is None:
+        return options
+    custom = re.sub("_[a-z]+$", "_custom", name)
+    other = f"; {custom} can be built for others" if custom in zoo_names() else ""
+    raise SourceError(f"{name} is built for the classes of its data set{other}.")
 
 
 def _gluoncv() -> Any:
@@ -85,5 +109,17 @@ def _gluoncv() -> Any:
     return load_gluoncv()
 
 
-def _sentence(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    request = getattr(error, "request", None)
+    if request is not None:
+        # An error of the library requests prints all those that it came from, one inside the other: the first tells.
+        cause = _first(error)
+        host = urlsplit(request.url).hostname
+        return f"its weights cannot be downloaded from {host} ({getattr(cause, 'strerror', None) or cause})"
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error that all the others came from."""
+    before = error.__cause__ or error.__context__
+    return error if before is None else _first(before)

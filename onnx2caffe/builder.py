@@ -10,10 +10,10 @@ import numpy as np
 
 from onnx2caffe import caffe_pb2
 from onnx2caffe.model import Layer
+from onnx2caffe.shapes import Shape as Shape
+from onnx2caffe.shapes import top_shapes
 from onnx2caffe.targets import Profile
 from onnx2caffe.targets.check import require_accepted
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -73,30 +73,35 @@ class NetBuilder:
         self,
         kind: str,
         bottoms: Sequence[Blob],
-        tops: Sequence[Shape],
+        tops: Sequence[Shape] | None = None,
         *,
         part: str = "",
         blobs: Sequence[np.ndarray[Any, Any]] = (),
         **params: Any,
     ) -> list[Blob]:
-        """Append a layer of type `kind`; `tops` are the shapes it makes; `params` are its `*_param` messages.
+        """Append a layer of type `kind`; `params` are its `*_param` messages.
+
+        `tops` are the shapes it makes; they follow from the layer itself where they are not given.
 
         Raises:
             UnsupportedNodeError: the target does not accept such a layer.
 
         """
+        shapes = [bottom.shape for bottom in bottoms]
+        if tops is None:
+            tops = top_shapes(caffe_pb2.LayerParameter(type=kind, **params), shapes)
         name = self._fresh(f"{self.scope}/{part or kind.lower()}")
         names = [name] if len(tops) == 1 else [self._fresh(f"{name}/{i}") for i in range(len(tops))]
         message = caffe_pb2.LayerParameter(
             name=name, type=kind, bottom=[bottom.name for bottom in bottoms], top=names, **params
         )
-        require_accepted(self.profile, message, [bottom.shape for bottom in bottoms], tops)
+        require_accepted(self.profile, message, shapes, tops)
         self.layers.append(Layer(message, list(blobs), self.origin))
         return [Blob(top, tuple(shape)) for top, shape in zip(names, tops, strict=True)]
 
-    def one(self, kind: str, bottoms: Sequence[Blob], top: Shape, **kwargs: Any) -> Blob:
+    def one(self, kind: str, bottoms: Sequence[Blob], top: Shape | None = None, **kwargs: Any) -> Blob:
         """`add` for a layer with a single top."""
-        return self.add(kind, bottoms, [top], **kwargs)[0]
+        return self.add(kind, bottoms, None if top is None else [top], **kwargs)[0]
 
     def finish(self, made: Blob, tensor: str) -> Blob:
         """Give the blob `made` by the current node the name of its ONNX tensor, if this node made it."""

@@ -1,7 +1,8 @@
-"""The vocabulary of lowerings: one function per Caffe layer, which knows its fields and the shape it makes.
+"""The vocabulary of lowerings: one function per Caffe layer, which knows its fields.
 
 Every function takes the builder and the bottoms and gives the top. `part` names the layer inside the node
 that is lowered. Fields follow what strict parsers take: a pair is written with both `_h` and `_w` or as one value.
+The shape of the top follows from them (`onnx2caffe.shapes`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import numpy as np
 
 from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.caffe_pb2 import LayerParameter
+from onnx2caffe.shapes import pooled_size
 from onnx2caffe.unsupported import UnsupportedNodeError
-from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooled_size, pooling
+from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling, with_bias
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,9 +59,7 @@ def inner_product(
         fields["bias_term"] = False
     if axis != 1:
         fields["axis"] = axis
-    blobs = [weight] if bias is None else [weight, bias]
-    top = (*x.shape[:axis], weight.shape[0])
-    return net.one("InnerProduct", [x], top, part=part, blobs=blobs, inner_product_param=fields)
+    return net.one("InnerProduct", [x], part=part, blobs=with_bias(weight, bias), inner_product_param=fields)
 
 
 def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: float, *, part: str = "") -> Blob:
@@ -91,8 +91,7 @@ def _scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis:
         fields["num_axes"] = weight.ndim
     if bias is not None:
         fields["bias_term"] = True
-    blobs = [weight] if bias is None else [weight, bias]
-    return net.one("Scale", [x], x.shape, part=part, blobs=blobs, scale_param=fields)
+    return net.one("Scale", [x], x.shape, part=part, blobs=with_bias(weight, bias), scale_param=fields)
 
 
 def scale_by(net: NetBuilder, x: Blob, factor: Blob, *, axis: int, part: str = "") -> Blob:
@@ -138,17 +137,13 @@ def eltwise(
 
 def concat(net: NetBuilder, bottoms: Sequence[Blob], axis: int, *, part: str = "") -> Blob:
     """Join along `axis`."""
-    shape = bottoms[0].shape
-    length = sum(bottom.shape[axis] for bottom in bottoms)
-    top = (*shape[:axis], length, *shape[axis + 1 :])
-    return net.one("Concat", bottoms, top, part=part, concat_param={"axis": axis})
+    return net.one("Concat", bottoms, part=part, concat_param={"axis": axis})
 
 
 def cut(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part: str = "slice") -> list[Blob]:
     """Slice `x` along `axis` into pieces of these lengths."""
     points = np.cumsum(lengths)[:-1].tolist()
-    tops = [(*x.shape[:axis], length, *x.shape[axis + 1 :]) for length in lengths]
-    return net.add("Slice", [x], tops, part=part, slice_param={"axis": axis, "slice_point": points})
+    return net.add("Slice", [x], part=part, slice_param={"axis": axis, "slice_point": points})
 
 
 def reshape(net: NetBuilder, x: Blob, shape: Shape, *, part: str = "") -> Blob:
@@ -170,8 +165,7 @@ def permute(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "") -
     """Transpose: axis i of the top is axis order[i] of `x`."""
     if tuple(order) == tuple(range(x.rank)):
         return x
-    top = tuple(x.shape[axis] for axis in order)
-    return net.one("Permute", [x], top, part=part, permute_param={"order": list(order)})
+    return net.one("Permute", [x], part=part, permute_param={"order": list(order)})
 
 
 def softmax(net: NetBuilder, x: Blob, axis: int, *, part: str = "") -> Blob:

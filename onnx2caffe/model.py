@@ -43,6 +43,10 @@ class SavedModel(NamedTuple):
             raise OutputError(f"the output prefix {text!r} cannot be used: {error}") from error
         return cls(path / f"{name}.prototxt", path / f"{name}.caffemodel")
 
+    def array(self, name: str) -> Path:
+        """Return PREFIX.name.npy, which holds the array `name` of a model beside its two files."""
+        return self.prototxt.with_suffix(f".{name}.npy")
+
 
 @dataclass
 class Preprocessing:
@@ -161,13 +165,15 @@ class CaffeModel:
     def save(self, prefix: str | PathLike[str]) -> SavedModel:
         """Write PREFIX.prototxt and PREFIX.caffemodel, both or neither; files of those names are replaced.
 
+        The model's arrays go with them, as PREFIX.name.npy.
+
         Raises:
             OutputError: the folder does not exist or cannot be written, or the disk is full.
             ConversionError: the weights are over protobuf's limit of 2 GB, or two layers share a name.
 
         """
         saved = SavedModel.at(prefix)
-        beside = [saved.prototxt.with_suffix(f".{name}.npy") for name in self.arrays]
+        beside = [saved.array(name) for name in self.arrays]
         check_targets(*saved, *beside)
         layers = self._named_blobs()
         _check_names(layers)

@@ -33,12 +33,8 @@ def convolution(
     part: str = "",
 ) -> Blob:
     """Convolution of (N, C, H, W) with `weight` (M, C/group, kh, kw)."""
-    kernel = (weight.shape[2], weight.shape[3])
-    size = tuple((x.shape[2 + i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2))
-    fields = _spatial_fields(weight.shape[0], bias, kernel, stride, pad, dilation, group)
-    blobs = [weight] if bias is None else [weight, bias]
-    top = (x.shape[0], weight.shape[0], *size)
-    return net.one("Convolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
+    fields = _spatial_fields(weight.shape[0], weight, bias, stride, pad, dilation, group)
+    return net.one("Convolution", [x], part=part, blobs=with_bias(weight, bias), convolution_param=fields)
 
 
 def deconvolution(
@@ -54,18 +50,19 @@ def deconvolution(
     part: str = "",
 ) -> Blob:
     """Transposed convolution of (N, C, H, W) with `weight` (C, M/group, kh, kw)."""
-    kernel = (weight.shape[2], weight.shape[3])
-    size = tuple(stride[i] * (x.shape[2 + i] - 1) + dilation[i] * (kernel[i] - 1) + 1 - 2 * pad[i] for i in range(2))
-    channels = weight.shape[1] * group
-    fields = _spatial_fields(channels, bias, kernel, stride, pad, dilation, group)
-    blobs = [weight] if bias is None else [weight, bias]
-    top = (x.shape[0], channels, *size)
-    return net.one("Deconvolution", [x], top, part=part, blobs=blobs, convolution_param=fields)
+    fields = _spatial_fields(weight.shape[1] * group, weight, bias, stride, pad, dilation, group)
+    return net.one("Deconvolution", [x], part=part, blobs=with_bias(weight, bias), convolution_param=fields)
+
+
+def with_bias(weight: Array, bias: Array | None) -> list[Array]:
+    """The blobs of a layer whose bias may be left out."""
+    return [weight] if bias is None else [weight, bias]
 
 
 def _spatial_fields(
-    channels: int, bias: Array | None, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, group: int
+    channels: int, weight: Array, bias: Array | None, stride: Pair, pad: Pair, dilation: Pair, group: int
 ) -> dict[str, Any]:
+    kernel = (weight.shape[2], weight.shape[3])
     fields: dict[str, Any] = {"num_output": channels}
     if bias is None:
         fields["bias_term"] = False
@@ -87,7 +84,6 @@ def _spatial_fields(
 
 def pooling(net: NetBuilder, x: Blob, method: str, kernel: Pair, stride: Pair, pad: Pair, *, part: str = "") -> Blob:
     """MAX or AVE pooling of (N, C, H, W), with Caffe's ceil rounding."""
-    size = tuple(pooled_size(x.shape[2 + i], kernel[i], stride[i], pad[i]) for i in range(2))
     fields: dict[str, Any] = {"pool": method}
     if all(a == b for a, b in (kernel, stride, pad)):
         fields["kernel_size"] = kernel[0]
@@ -96,21 +92,10 @@ def pooling(net: NetBuilder, x: Blob, method: str, kernel: Pair, stride: Pair, p
             fields["pad"] = pad[0]
     else:
         fields |= _pair("kernel", kernel, always=True) | _pair("stride", stride, always=True) | _pair("pad", pad)
-    return net.one("Pooling", [x], (*x.shape[:2], *size), part=part, pooling_param=fields)
-
-
-def pooled_size(size: int, kernel: int, stride: int, pad: int) -> int:
-    """Caffe's pooled length: ceil, less a last window that would start at or beyond size + pad (only when padded).
-
-    From PoolingLayer::Reshape of BVLC Caffe.
-    """
-    out = -(-(size + 2 * pad - kernel) // stride) + 1
-    if pad and (out - 1) * stride >= size + pad:
-        out -= 1
-    return out
+    return net.one("Pooling", [x], part=part, pooling_param=fields)
 
 
 def global_pooling(net: NetBuilder, x: Blob, method: str, *, part: str = "") -> Blob:
     """Pool each channel of (N, C, H, W) to (N, C, 1, 1)."""
     fields = {"pool": method, "global_pooling": True}
-    return net.one("Pooling", [x], (*x.shape[:2], 1, 1), part=part, pooling_param=fields)
+    return net.one("Pooling", [x], part=part, pooling_param=fields)

@@ -41,8 +41,7 @@ def prior_box(node: Node, net: NetBuilder) -> Blob:
         fields["max_size"] = [most]
     step_h, step_w = node.attr("step_h", 0.0), node.attr("step_w", 0.0)
     fields |= {"step": step_h} if step_h == step_w else {"step_h": step_h, "step_w": step_w}
-    boxes = feature.shape[2] * feature.shape[3] * (1 + bool(most) + len(ratios))
-    return net.one("PriorBox", [feature, image], (1, 2, boxes * 4), prior_box_param=fields)
+    return net.one("PriorBox", [feature, image], prior_box_param=fields)
 
 
 @lowering("DetectionOutput", domain=DOMAIN)

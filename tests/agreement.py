@@ -25,6 +25,7 @@ from bridge.verification.readers.process import WorkerProcess
 from bridge.verification.readers.reader import WorkerReader
 from bridge.verification.reference_onnx import run_onnx
 from onnx2caffe.model import CaffeModel
+from onnx2caffe.shapes import net_shapes
 from onnx2caffe.targets import PROFILES
 
 SINGLE_OPERATOR = 1e-5
@@ -126,7 +127,13 @@ def agrees(
     reference: Mapping[str, np.ndarray],
     tolerance: float = SINGLE_OPERATOR,
 ) -> None:
-    """Assert that every reader computes `reference` (output of the source -> values) from `fed`."""
+    """Assert that every reader computes `reference` (output of the source -> values) from `fed`.
+
+    The shapes that our own rules see in the layers must be those of `reference`, too.
+    """
+    known = blob_shapes(converted)
+    for output, expected in reference.items():
+        assert known[converted.outputs[output]] == (expected.shape or (1,)), f"{output}\n{converted.prototxt()}"
     for reader, found in run(converted, fed).items():
         for output, expected in reference.items():
             got = found[converted.outputs[output]]
@@ -139,6 +146,15 @@ def agrees(
             error = float(np.abs(got.reshape(expected.shape).astype(np.float64) - expected).max())
             largest = float(np.abs(expected).max())
             assert error <= tolerance * largest, f"{where}: {error / largest:.1e} off\n{converted.prototxt()}"
+
+
+def blob_shapes(converted: CaffeModel) -> dict[str, tuple[int, ...] | None]:
+    """Blob -> the shape that follows from the layers' fields, None where it does not."""
+    messages = [layer.message for layer in converted.layers]
+    known: dict[str, tuple[int, ...] | None] = dict(converted.inputs)
+    for message, shapes in zip(messages, net_shapes(converted.inputs, messages), strict=True):
+        known.update(zip(message.top, shapes.tops, strict=True))
+    return known
 
 
 def run(converted: CaffeModel, fed: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

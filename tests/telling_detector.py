@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.random_weights import RUNNING_MEAN, RUNNING_VAR, _drawn, _generator
+from bridge.random_weights import RUNNING_MEAN, RUNNING_VAR, draw_parameters, generator
 
 # Of the class predictions before softmax, and of the box predictions, on every feature map.
 CLASS_STD = 1.5
@@ -38,16 +38,11 @@ def initialise_detector(
     """
     import mxnet as mx
 
-    data = _generator(seed, "data").standard_normal(input_shape, dtype=np.float32)
+    data = generator(seed, "data").standard_normal(input_shape, dtype=np.float32)
     with mx.autograd.train_mode():
         symbol = mx.sym.Group(net(mx.sym.var("data"))[:2])
     _allocate(mx, net, symbol, input_shape)
-    for index, parameter in enumerate(net.collect_params().values()):
-        if isinstance(parameter, mx.gluon.Constant):
-            continue
-        values = _drawn(parameter.name, parameter.shape, _generator(seed, str(index)))
-        if values is not None:
-            parameter.set_data(mx.nd.array(values))
+    draw_parameters(net, seed)
     scores, _ = _Calibration(mx, net, seed).run(symbol, data)
     _spread(mx, net, scores.asnumpy(), candidates)
     return data
@@ -112,7 +107,7 @@ class _Calibration:
 
     def _give_statistics(self, names: list[str], inputs: list[Any]) -> None:
         """Mean and variance near those of the values, and moved away from them by random amounts."""
-        rng = _generator(self._seed, names[3])
+        rng = generator(self._seed, names[3])
         power = max(float((inputs[0] ** 2).mean().asscalar()), 1e-6)
         shape = inputs[3].shape
         mean, variance = rng.uniform(*RUNNING_MEAN, shape) * np.sqrt(power), rng.uniform(*RUNNING_VAR, shape) * power
@@ -121,7 +116,7 @@ class _Calibration:
 
     def _give_spread(self, node: dict[str, Any], names: list[str], inputs: list[Any]) -> None:
         """Predictions of the wanted spread, from place to place as well as from channel to channel."""
-        rng, std = _generator(self._seed, names[1]), self._spread[names[1]]
+        rng, std = generator(self._seed, names[1]), self._spread[names[1]]
         self._set(names, inputs, 2, np.zeros(inputs[2].shape))
         made = self._invoke(node, inputs)[0].asnumpy()
         # Deep random nets answer nearly the same everywhere: most of that goes, unless there is only one place.

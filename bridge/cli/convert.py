@@ -18,6 +18,7 @@ from bridge.cli.options import (
     input_shape_option,
     manner_options,
     merge_bn_option,
+    relu6_option,
     source_options,
     target_option,
     wish_options,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from bridge.verification.report import Report
     from onnx2caffe.model import CaffeModel
 
-RELU6_CHOICES = ("exact", "layer", "relu")
-
 
 @click.command()
 @source_options
@@ -50,14 +49,7 @@ RELU6_CHOICES = ("exact", "layer", "relu")
 @input_shape_option
 @wish_options
 @merge_bn_option
-@click.option(
-    "--relu6",
-    type=click.Choice(RELU6_CHOICES),
-    default="exact",
-    show_default=True,
-    help="How ReLU6 is written: in layers that every reader has, as a ReLU6 layer where the target has one, or as a "
-    "plain ReLU, which is an approximation.",
-)
+@relu6_option
 @target_option
 @click.option("--save-onnx", is_flag=True, help="Write the intermediate model to PREFIX.onnx too.")
 @click.option(
@@ -97,6 +89,7 @@ def convert(
         made = intermediate(source, asked, steps)
         outputs = tensors(made.graph.outputs)
         model = lowered(made, asked, relu6=relu6, target=target)
+        files += [pair.array(name) for name in model.arrays]
         _write(model, made, pair[0].with_suffix(""), onnx_file, steps)
         # Verifying is long and takes memory of its own.
         del made

@@ -16,8 +16,12 @@ NOTHING_WRITTEN = "Interrupted; nothing was written."
 # The library's messages name its keyword arguments.
 _OPTIONS = {
     "allow_non_finite": "--allow-non-finite",
+    "classes=": "--classes N",
+    "heads='raw'": "--heads raw",
     "input_shape=": "--input-shape NAME:N,C,H,W",
     "outputs=[": "--outputs NAME",
+    "priors='constant'": "--priors constant",
+    'relu6="exact"': "--relu6 exact",
 }
 
 

@@ -20,6 +20,7 @@ from bridge.cli.options import (
     input_shape_option,
     manner_options,
     merge_bn_option,
+    relu6_option,
     source_options,
     target_option,
     wish_options,
@@ -51,6 +52,7 @@ class Viewing:
 @input_shape_option
 @wish_options
 @merge_bn_option
+@relu6_option
 @target_option
 @click.option(
     "--save",
@@ -74,6 +76,7 @@ def inspect(
     input_shape: Shape | dict[str, Shape] | None,
     wishes: Wishes,
     merge_bn: bool,
+    relu6: str,
     target: str,
     file: Path | None,
     netron: bool,
@@ -95,7 +98,7 @@ def inspect(
 
         require_netron()
     if Path(words.source).suffix == ".prototxt":
-        if file is not None or input_shape is not None or not merge_bn or any(dataclasses.astuple(wishes)):
+        if (file, input_shape, merge_bn, relu6, wishes) != (None, None, True, "exact", Wishes()):
             raise click.UsageError("Of a .prototxt only its layers are shown: it takes --target and --netron alone.")
         return _inspect_files(words, target, viewing, manner)
     found = find_source(words)
@@ -111,7 +114,9 @@ def inspect(
             content = serialised(made, steps)
         from bridge.inspection.inspect import inspect_intermediate
 
-        seen = dataclasses.replace(inspect_intermediate(made, source, asked, target=target), source=found.title)
+        seen = dataclasses.replace(
+            inspect_intermediate(made, source, asked, target=target, relu6=relu6), source=found.title
+        )
         if saved is not None:
             steps.begin("Writing the file")
             with atomic_files(saved, size=len(content)) as (stream,):

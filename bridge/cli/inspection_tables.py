@@ -53,12 +53,15 @@ def _lines(seen: Inspection, files: Sequence[Path]) -> list[tuple[str, str]]:
     """Label and text of what is known of the whole."""
     counts = {"Nodes": len(seen.nodes), "Layers": len(seen.layers), "Parameters": seen.parameters, "MACs": seen.macs}
     if not seen.nodes:
-        del counts["Nodes"], counts["MACs"]
+        del counts["Nodes"]
+    texts = {label: f"{count:,}" for label, count in counts.items()}
+    if seen.uncounted_layers:
+        texts["MACs"] += f", and unknown for {len(seen.uncounted_layers)} of the layers"
     lines = [
         ("Source", [seen.source]),
         ("Input", [tensor_text(name, shape) for name, shape in seen.inputs.items()]),
-        ("Output", [tensor_text(name, shape) if seen.nodes else name for name, shape in seen.outputs.items()]),
-        *((label, [f"{count:,}"]) for label, count in counts.items()),
+        ("Output", [f"{name}  {_shape_text(shape)}" for name, shape in seen.outputs.items()]),
+        *((label, [text]) for label, text in texts.items()),
         ("Heads", seen.heads.splitlines()),
         ("Files", [f"{path}  {size_text(path.stat().st_size)}" for path in files]),
         ("Notes", grouped(seen.notes)),
@@ -104,7 +107,7 @@ def source_text(node: NodeRow) -> str:
 def _layer_table(layers: Sequence[LayerRow]) -> Table:
     from rich.text import Text
 
-    table = _table("Layer", "Type", "Bottom", "Top", "Weights", "Parameters>")
+    table = _table("Layer", "Type", "Bottom", "Top", "Output", "Weights", "Parameters>", "MACs>")
     for layer in layers:
         count = sum(map(math.prod, layer.weights))
         table.add_row(
@@ -112,8 +115,10 @@ def _layer_table(layers: Sequence[LayerRow]) -> Table:
             Text(layer.type),
             Text(", ".join(layer.bottoms)),
             Text(", ".join(layer.tops)),
+            Text("\n".join(map(_shape_text, layer.shapes))),
             Text(", ".join(map(_shape_text, layer.weights))),
             Text(f"{count:,}" if count else ""),
+            Text("unknown" if layer.macs is None else f"{layer.macs:,}" if layer.macs else ""),
         )
     return table
 
@@ -136,5 +141,7 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _shape_text(shape: Sequence[object]) -> str:
+def _shape_text(shape: Sequence[object] | None) -> str:
+    if shape is None:
+        return "unknown"
     return "×".join(map(str, shape)) or "scalar"

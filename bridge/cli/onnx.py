@@ -64,19 +64,31 @@ def onnx(
         made = intermediate(source, arguments(found, input_shape, merge_bn, wishes), steps)
         content = serialised(made, steps)
         steps.begin("Writing the file")
-        with atomic_files(target, size=len(content)) as (stream,):
-            stream.write(content)
+        files = _write(made, content, target)
     preprocessing = vars(made.preprocessing) if made.preprocessing else None
     summary = Summary(
         source=found.title,
         inputs=tensors(made.graph.inputs),
         outputs=tensors(made.graph.outputs),
         counts={"nodes": len(made.graph.nodes), "parameters": _parameter_count(made)},
-        files=[target],
+        files=files,
         seconds=steps.seconds(),
         details={"preprocessing": preprocessing},
     )
     show(summary, manner)
+
+
+def _write(made: Intermediate, content: bytes, target: Path) -> list[Path]:
+    """Write the model, and beside it the arrays that are no part of it, as NAME.array.npy; return all files."""
+    import numpy as np
+
+    name = target.name.removesuffix(".onnx")
+    beside = {target.with_name(f"{name}.{array}.npy"): values for array, values in made.arrays.items()}
+    with atomic_files(*beside, target, size=len(content)) as (*extra, stream):
+        for file, values in zip(extra, beside.values(), strict=True):
+            np.save(file, values)
+        stream.write(content)
+    return [target, *beside]
 
 
 def _parameter_count(made: Intermediate) -> int:

@@ -16,6 +16,10 @@ import click
 
 from onnx2caffe.targets import PROFILES
 
+HEAD_CHOICES = ("detection", "raw")
+PRIOR_CHOICES = ("box", "constant")
+RELU6_CHOICES = ("exact", "layer", "relu")
+
 Shape = tuple[int, ...]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,14 +95,19 @@ class SourceWords:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to be put into the net: arguments of `to_caffe` and `verify` by the same names."""
+    """What is to be put into the net: arguments of `to_caffe` and `verify` by the same names.
 
-    softmax: bool
-    to_bgr: bool
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    outputs: tuple[str, ...] | None
-    allow_non_finite: bool
+    The defaults are those of the options.
+    """
+
+    softmax: bool = False
+    to_bgr: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    outputs: tuple[str, ...] | None = None
+    heads: str = "detection"
+    priors: str = "box"
+    allow_non_finite: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,22 @@ def wish_options(command: Command) -> Command:
             callback=parse_names,
             help="Cut the net at the tensors of these names.",
         ),
+        click.option(
+            "--heads",
+            type=click.Choice(HEAD_CHOICES),
+            default="detection",
+            show_default=True,
+            help="End an SSD zoo net in its detections, or at its raw predictions with the priors in a .priors.npy "
+            "file beside the result.",
+        ),
+        click.option(
+            "--priors",
+            type=click.Choice(PRIOR_CHOICES),
+            default="box",
+            show_default=True,
+            help="Write the priors of an SSD zoo net as PriorBox layers, or as constants, for anchors that are no "
+            "regular grid.",
+        ),
         click.option("--allow-non-finite", is_flag=True, help="Take weights that hold NaN or infinity."),
     ]
     return _gathering(command, options, "wishes", Wishes)
@@ -174,6 +199,18 @@ def merge_bn_option(command: Command) -> Command:
         default=True,
         show_default=True,
         help="Fold batch normalisation into weights, or keep it in layers of its own.",
+    )(command)
+
+
+def relu6_option(command: Command) -> Command:
+    """`--relu6`: one of `RELU6_CHOICES`."""
+    return click.option(
+        "--relu6",
+        type=click.Choice(RELU6_CHOICES),
+        default="exact",
+        show_default=True,
+        help="How ReLU6 is written: in layers that every reader has, as a ReLU6 layer where the target has one, or as "
+        "a plain ReLU, which is an approximation.",
     )(command)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from onnx2caffe.atomic import check_targets
 from onnx2caffe.errors import OutputError
 
+if TYPE_CHECKING:
+    from onnx2caffe.model import SavedModel
+
 _ENDINGS = (".prototxt", ".caffemodel")
 
 
-def pair_at(prefix: str) -> tuple[Path, Path]:
+def pair_at(prefix: str) -> SavedModel:
     """PREFIX.prototxt and PREFIX.caffemodel; a prefix that already has one of these endings is taken without it.
 
     Raises:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.inspection.description import Inspection, LayerRow
+from bridge.inspection.description import Inspection
+from bridge.inspection.inspect import layer_rows
 from bridge.verification.errors import ReaderError
 from bridge.verification.prototxt import outline, read_net
 from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
 from onnx2caffe.errors import SourceError
 from onnx2caffe.lower import Refusal
+from onnx2caffe.model import Layer
 from onnx2caffe.read import read_weights
 from onnx2caffe.targets import Profile, profile_named
 
@@ -24,10 +26,11 @@ def weights_beside(prototxt: Path) -> Path | None:
 
 
 def inspect_caffe_files(prototxt: Path, caffemodel: Path | None = None, *, target: str = "ssd") -> Inspection:
-    """Look at the layers of a net, with the shapes of their weights where `caffemodel` is given.
+    """Look at the layers of a net: what they make, what they cost, and their weights where `caffemodel` is given.
 
-    Fields of a prototxt that this converter never writes are passed over. A target refuses the types of layers that
-    it does not have; what it makes of their fields is not looked at.
+    Fields of a prototxt that this converter never writes are passed over. What a layer of a type without a rule in
+    `onnx2caffe.shapes` makes or costs is not known, nor the shape of what is made of that. A target refuses the types
+    of layers that it does not have; what it makes of their fields is not looked at.
 
     Raises:
         SourceError: a file cannot be read, or is not what it should be.
@@ -41,29 +44,20 @@ def inspect_caffe_files(prototxt: Path, caffemodel: Path | None = None, *, targe
     if not net.layer:
         raise SourceError(f"{prototxt} has no layers of the form `layer {{ ... }}`: it is empty, or in an older form.")
     weights = {} if caffemodel is None else read_weights(caffemodel)
-    weights = {layer.name: weights.get(layer.name, []) for layer in net.layer}
-    rows = tuple(
-        LayerRow(
-            name=layer.name,
-            type=layer.type,
-            bottoms=tuple(layer.bottom),
-            tops=tuple(layer.top),
-            weights=tuple(tuple(blob.shape) for blob in weights[layer.name]),
-        )
-        for layer in net.layer
-        if layer.type not in _INPUT_TYPES
-    )
+    layers = [Layer(layer, weights.get(layer.name, [])) for layer in net.layer if layer.type not in _INPUT_TYPES]
     inputs, outputs = _ends(net)
+    rows = layer_rows(layers, {}, inputs)
+    shapes = {top: shape for row in rows for top, shape in zip(row.tops, row.shapes, strict=True)}
     files = [prototxt.name] if caffemodel is None else [prototxt.name, caffemodel.name]
     return Inspection(
         source=", ".join(files),
         target=target,
         inputs=inputs,
-        outputs=dict.fromkeys(outputs, ()),
+        outputs={name: shapes.get(name, inputs.get(name)) for name in outputs},
         nodes=(),
         layers=rows,
         refusals=tuple(_refusal(layer, profile) for layer in net.layer if _is_missing(layer, profile)),
-        parameters=sum(blob.size for blobs in weights.values() for blob in blobs),
+        parameters=sum(blob.size for layer in layers for blob in layer.blobs),
     )
 
 

@@ -1,8 +1,8 @@
-"""What a node costs: multiply-accumulates (MACs) from static shapes.
+"""What a node or a Caffe layer costs: multiply-accumulates (MACs) from static shapes.
 
-Counted are Conv, ConvTranspose, Gemm and MatMul, whose products are nearly all of a net's work; everything else counts
-0: additions of biases, normalisations, activations and poolings. The numbers are those of the whole input, with all the
-images of its batch.
+Counted are Conv, ConvTranspose, Gemm and MatMul, and the layers Convolution, Deconvolution and InnerProduct, whose
+products are nearly all of a net's work; everything else counts 0: additions of biases, normalisations, activations and
+poolings. The numbers are those of the whole input, with all the images of its batch.
 
 The counts follow from the definitions in the ONNX operator specification (https://onnx.ai/onnx/operators): each output
 number of Conv is a sum of (C / group)·kh·kw products, each input number of ConvTranspose goes into (M / group)·kh·kw
@@ -16,6 +16,9 @@ from collections.abc import Callable, Sequence
 
 import onnx_graphsurgeon as gs
 
+from onnx2caffe.caffe_pb2 import LayerParameter
+from onnx2caffe.shapes import LayerShapes, has_shape_rule, kernel_lengths
+
 Shape = Sequence[int]
 
 
@@ -26,6 +29,32 @@ def macs(node: gs.Node) -> int:
     """
     count = _COUNTS.get(node.op)
     return count(node) if count is not None and node.domain in (None, "", "ai.onnx") else 0
+
+
+def layer_macs(layer: LayerParameter, shapes: LayerShapes) -> int | None:
+    """The number of multiply-accumulates of one Caffe layer; None where its type or its shapes are not known."""
+    count = _LAYER_COUNTS.get(layer.type)
+    if count is None:
+        return 0 if has_shape_rule(layer.type) or layer.type in _WITHOUT_PRODUCTS else None
+    # A layer whose tops are known has a bottom for each of them.
+    pairs = [(x, y) for x, y in zip(shapes.bottoms, shapes.tops, strict=False) if x is not None and y is not None]
+    return sum(count(layer, *pair) for pair in pairs) if pairs else None
+
+
+def _convolution(layer: LayerParameter, bottom: Shape, top: Shape) -> int:
+    return _size(top) * bottom[1] // layer.convolution_param.group * _kernel_size(layer, bottom)
+
+
+def _deconvolution(layer: LayerParameter, bottom: Shape, top: Shape) -> int:
+    return _size(bottom) * top[1] // layer.convolution_param.group * _kernel_size(layer, bottom)
+
+
+def _inner_product(layer: LayerParameter, bottom: Shape, top: Shape) -> int:
+    return _size(top) * _size(bottom[len(top) - 1 :])
+
+
+def _kernel_size(layer: LayerParameter, bottom: Shape) -> int:
+    return _size(kernel_lengths(layer.convolution_param, len(bottom) - 2))
 
 
 def _conv(node: gs.Node) -> int:
@@ -59,3 +88,10 @@ _COUNTS: dict[str, Callable[[gs.Node], int]] = {
     "Gemm": _gemm,
     "MatMul": _mat_mul,
 }
+_LAYER_COUNTS: dict[str, Callable[[LayerParameter, Shape, Shape], int]] = {
+    "Convolution": _convolution,
+    "Deconvolution": _deconvolution,
+    "InnerProduct": _inner_product,
+}
+# Beside those whose shapes are known.
+_WITHOUT_PRODUCTS = frozenset(("ArgMax", "DetectionOutput", "Silence"))

@@ -22,6 +22,8 @@ class LayerRow:
         type: its type.
         bottoms: the blobs it reads.
         tops: the blobs it writes.
+        shapes: the shapes of its tops; None for those that are not known.
+        macs: multiply-accumulates, see `bridge.inspection.cost`; None where they are not known.
         weights: the shapes of its blobs of weights.
         nodes: names of the ONNX nodes whose work it does.
         source: names of the layers of the source whose work it does.
@@ -31,6 +33,8 @@ class LayerRow:
     type: str
     bottoms: tuple[str, ...]
     tops: tuple[str, ...]
+    shapes: tuple[Shape | None, ...]
+    macs: int | None
     weights: tuple[Shape, ...] = ()
     nodes: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
@@ -71,7 +75,7 @@ class Inspection:
         source: its title.
         target: the name of the target profile that was asked about.
         inputs: name -> shape.
-        outputs: name -> shape.
+        outputs: name -> shape; None where it is not known.
         nodes: of the intermediate, in order; none for Caffe files.
         layers: of the Caffe net, in order, without its Input layers. Where nodes are refused, those of the others.
         refusals: everything that the target cannot compute, with reasons and remedies.
@@ -83,7 +87,7 @@ class Inspection:
     source: str
     target: str
     inputs: dict[str, Shape]
-    outputs: dict[str, tuple[int | str | None, ...]]
+    outputs: dict[str, tuple[int | str | None, ...] | None]
     nodes: tuple[NodeRow, ...]
     layers: tuple[LayerRow, ...]
     refusals: tuple[Refusal, ...]
@@ -108,12 +112,22 @@ class Inspection:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of all nodes."""
-        return sum(node.macs for node in self.nodes)
+        """Multiply-accumulates of all nodes; of Caffe files, of all layers for which they are known."""
+        return sum(row.macs or 0 for row in self.nodes or self.layers)
+
+    @property
+    def uncounted_layers(self) -> tuple[str, ...]:
+        """Names of the layers of Caffe files whose multiply-accumulates are not known."""
+        return () if self.nodes else tuple(layer.name for layer in self.layers if layer.macs is None)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values for JSON; nodes name their layers, which are described once."""
-        described: dict[str, Any] = {"convertible": self.convertible, "macs": self.macs, **_plain(asdict(self))}
+        described: dict[str, Any] = {
+            "convertible": self.convertible,
+            "macs": self.macs,
+            "uncounted_layers": list(self.uncounted_layers),
+            **_plain(asdict(self)),
+        }
         for node in described["nodes"]:
             node["layers"] = [layer["name"] for layer in node["layers"]]
         return described

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +13,14 @@ import onnx_graphsurgeon as gs
 import ssd_heads
 from bridge.convert import Intermediate, lowering_options, to_intermediate
 from bridge.inspection.blocks import Block, block_of, blocks_by_prefix
-from bridge.inspection.cost import macs
+from bridge.inspection.cost import layer_macs, macs
 from bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
 from bridge.origins import all_sources, sources_of
 from bridge.progress import step
 from bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
 from onnx2caffe.lower import assemble, lower_nodes
 from onnx2caffe.model import Layer
+from onnx2caffe.shapes import net_shapes
 
 
 def inspect_source(
@@ -62,11 +63,11 @@ def inspect_intermediate(
     nodes = _node_rows(graph, blocks_by_prefix(source) if gluon else {})
     parameters = _parameter_count(graph.tensors().values())
     inputs = {tensor.name: tuple(tensor.shape) for tensor in graph.inputs}
-    outputs = {tensor.name: tuple(tensor.shape or ()) for tensor in graph.outputs}
+    outputs: dict[str, Any] = {tensor.name: tuple(tensor.shape or ()) for tensor in graph.outputs}
     heads = _heads(source, inputs) if gluon else ""
     net, blobs, refusals = lower_nodes(graph, target=target, options=options)
     layers = net.layers if refusals else assemble(graph, net, blobs).layers
-    rows = layer_rows(layers, sources)
+    rows = layer_rows(layers, sources, inputs)
     refused = {refusal.node: refusal for refusal in refusals}
     return Inspection(
         source=made.source,
@@ -89,19 +90,31 @@ def inspect_intermediate(
     )
 
 
-def layer_rows(layers: Iterable[Layer], sources: dict[str, tuple[str, ...]]) -> tuple[LayerRow, ...]:
-    """Describe Caffe layers; `sources` are the layers of the source behind an ONNX node, where it is not itself."""
+def layer_rows(
+    layers: Iterable[Layer], sources: Mapping[str, tuple[str, ...]], inputs: Mapping[str, Shape]
+) -> tuple[LayerRow, ...]:
+    """Describe Caffe layers.
+
+    Args:
+        layers: of a whole net, in order, without its Input layers.
+        sources: the layers of the source behind an ONNX node, where it is not itself.
+        inputs: name -> shape.
+    """
+    layers = list(layers)
+    shapes = net_shapes(inputs, (layer.message for layer in layers))
     return tuple(
         LayerRow(
             name=layer.message.name,
             type=layer.message.type,
             bottoms=tuple(layer.message.bottom),
             tops=tuple(layer.message.top),
+            shapes=shape.tops,
+            macs=layer_macs(layer.message, shape),
             weights=tuple(tuple(blob.shape) for blob in layer.blobs),
             nodes=layer.origin,
             source=tuple(dict.fromkeys(name for node in layer.origin for name in sources.get(node, (node,)))),
         )
-        for layer in layers
+        for layer, shape in zip(layers, shapes, strict=True)
     )
 
 

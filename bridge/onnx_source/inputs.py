@@ -64,5 +64,14 @@ def _require_match(name: str, declared: list[Any] | None, wanted: tuple[int, ...
         axis == 0 or not isinstance(length, int) or length <= 0 or length == size
         for axis, (length, size) in enumerate(zip(declared, wanted, strict=False))
     )
-    if not fits:
-        raise SourceError(f"Input {name!r} has shape {declared}; {list(wanted)} does not fit it.")
+    if fits:
+        return
+    misfit = f"Input {name!r} has shape {declared}; {list(wanted)} does not fit it."
+    # Weights are made for so many channels or features.
+    if len(declared) == len(wanted) and (declared[1] == wanted[1] or not isinstance(declared[1], int)):
+        misfit += (
+            " The file fixes the size. If the net works at others, export it again with dynamic axes, or put names in "
+            "place of their lengths, in its inputs and outputs, with "
+            "onnx.tools.update_model_dims.update_inputs_outputs_dims."
+        )
+    raise SourceError(misfit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from onnx2caffe.model import CaffeModel, Layer
 
@@ -17,54 +18,62 @@ def _readers(model: CaffeModel) -> Counter[str]:
     return read
 
 
-def merge_powers(model: CaffeModel) -> None:
-    """Two linear Power layers in a row are one: c·(a·x + b) + d = (c·a)·x + (c·b + d)."""
+def _merge(model: CaffeModel, fits: Callable[[Layer], bool], join: Callable[[Layer, Layer], bool]) -> None:
+    """Let one layer do the work of two in a row, where both fit and no other layer reads what is between them.
+
+    `join` puts the work of its first layer into the second, and says whether it did.
+    """
     producers, readers = _producers(model), _readers(model)
     for layer in model.layers:
-        while _is_linear(layer):
+        while fits(layer):
             before = producers.get(layer.message.bottom[0])
-            if before is None or not _is_linear(before) or readers[before.message.top[0]] != 1:
+            if before is None or not fits(before) or readers[before.message.top[0]] != 1 or not join(before, layer):
                 break
-            first, second = before.message.power_param, layer.message.power_param
-            scale = second.scale * first.scale
-            shift = second.scale * first.shift + second.shift
-            layer.message.power_param.Clear()
-            if scale != 1.0:
-                layer.message.power_param.scale = scale
-            if shift != 0.0:
-                layer.message.power_param.shift = shift
             layer.message.bottom[0] = before.message.bottom[0]
             layer.origin = (*before.origin, *layer.origin)
             readers[before.message.top[0]] = 0
+
+
+def merge_powers(model: CaffeModel) -> None:
+    """Two linear Power layers in a row are one: c·(a·x + b) + d = (c·a)·x + (c·b + d)."""
+    _merge(model, _is_linear, _join_powers)
 
 
 def _is_linear(layer: Layer) -> bool:
     return layer.message.type == "Power" and layer.message.power_param.power == 1.0
 
 
+def _join_powers(before: Layer, layer: Layer) -> bool:
+    first, second = before.message.power_param, layer.message.power_param
+    scale = second.scale * first.scale
+    shift = second.scale * first.shift + second.shift
+    layer.message.power_param.Clear()
+    if scale != 1.0:
+        layer.message.power_param.scale = scale
+    if shift != 0.0:
+        layer.message.power_param.shift = shift
+    return True
+
+
 def merge_scales(model: CaffeModel) -> None:
     """Two Scale layers per channel in a row are one: c·(a·x + b) + d = (c·a)·x + (c·b + d)."""
-    producers, readers = _producers(model), _readers(model)
-    for layer in model.layers:
-        while _is_per_channel(layer):
-            before = producers.get(layer.message.bottom[0])
-            if before is None or not _is_per_channel(before) or readers[before.message.top[0]] != 1:
-                break
-            (first, *first_bias), (second, *second_bias) = before.blobs, layer.blobs
-            if first.shape != second.shape:
-                break
-            shift = [second * bias for bias in first_bias] + second_bias
-            layer.blobs = [second * first] + ([sum(shift[1:], shift[0])] if shift else [])
-            layer.message.scale_param.bias_term = bool(shift)
-            layer.message.bottom[0] = before.message.bottom[0]
-            layer.origin = (*before.origin, *layer.origin)
-            readers[before.message.top[0]] = 0
+    _merge(model, _is_per_channel, _join_scales)
 
 
 def _is_per_channel(layer: Layer) -> bool:
     message = layer.message
     plain = message.type == "Scale" and len(message.bottom) == 1
     return plain and message.scale_param.axis == 1 and layer.blobs[0].ndim == 1
+
+
+def _join_scales(before: Layer, layer: Layer) -> bool:
+    (first, *first_bias), (second, *second_bias) = before.blobs, layer.blobs
+    if first.shape != second.shape:
+        return False
+    shift = [second * bias for bias in first_bias] + second_bias
+    layer.blobs = [second * first] + ([sum(shift[1:], shift[0])] if shift else [])
+    layer.message.scale_param.bias_term = bool(shift)
+    return True
 
 
 def skip_reshapes(model: CaffeModel) -> None:

@@ -61,25 +61,40 @@ def peak_added(work: Callable[[], None]) -> int:
     return peak - before
 
 
+def compared(
+    convert: Callable[[], None], floor: Callable[[], None], size: int, before: Callable[[], None] = lambda: None
+) -> dict[str, float]:
+    """Ratios of the best of several alternating rounds, so that a slow moment of the machine harms neither side.
+
+    Args:
+        convert: the conversion; its memory is that of its first run.
+        floor: what its time is compared with.
+        size: bytes that its memory is compared with.
+        before: done before each of the two, and not measured.
+    """
+    added = peak_added(convert)
+    floors, conversions = [], []
+    for _ in range(ROUNDS):
+        before()
+        floors.append(seconds(floor))
+        before()
+        conversions.append(seconds(convert))
+    return {
+        "floor_seconds": round(min(floors), 3),
+        "conversion_seconds": round(min(conversions), 3),
+        "time_ratio": round(min(conversions) / min(floors), 2),
+        "memory_ratio": round(added / size, 2),
+    }
+
+
 def measure(name: str) -> dict[str, Any]:
-    """Ratios of the best of several alternating rounds, so that a slow moment of the machine harms neither side."""
+    """The row of a net of the zoo."""
     net, shape = zoo_net(name, random=True), zoo_input_shape(name)
     weights = sum(parameter.data().size * 4 for parameter in net.collect_params().values())
     with tempfile.TemporaryDirectory() as folder:
         floor, prefix = Path(folder) / "floor", Path(folder) / "net"
-        added = peak_added(lambda: _convert(net, shape, prefix))
-        floors, conversions = [], []
-        for _ in range(ROUNDS):
-            floors.append(seconds(lambda: _floor(net, floor)))
-            conversions.append(seconds(lambda: _convert(net, shape, prefix)))
-    return {
-        "name": name,
-        "weights_bytes": weights,
-        "floor_seconds": round(min(floors), 3),
-        "conversion_seconds": round(min(conversions), 3),
-        "time_ratio": round(min(conversions) / min(floors), 2),
-        "memory_ratio": round(added / weights, 2),
-    }
+        ratios = compared(lambda: _convert(net, shape, prefix), lambda: _floor(net, floor), weights)
+    return {"name": name, "weights_bytes": weights, **ratios}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bridge import to_caffe
-from tests.benchmarks.measure import ROUNDS, peak_added, seconds
+from tests.benchmarks.measure import compared
 
 CHANNELS, CONVOLUTIONS, SIZES = 1024, 7, (2, 4)
 WIDE = CHANNELS * 2 * 4
@@ -79,7 +79,7 @@ def _settle_disk(folder: Path) -> None:
 
 
 def measure(form: str, folder: Path) -> dict[str, object]:
-    """Ratios of the best of several alternating rounds."""
+    """The row of a form."""
     source, prefix, floor = folder / "net.onnx", folder / "converted", folder / "floor"
     large = folder / "weights.data" if form == "beside" else source
     size = large.stat().st_size
@@ -88,21 +88,8 @@ def measure(form: str, folder: Path) -> dict[str, object]:
     def convert() -> None:
         to_caffe(source, shape).save(prefix)
 
-    added = peak_added(convert)
-    floors, conversions = [], []
-    for _ in range(ROUNDS):
-        _settle_disk(folder)
-        floors.append(seconds(lambda: _floor(large, floor)))
-        _settle_disk(folder)
-        conversions.append(seconds(convert))
-    return {
-        "form": form,
-        "file_bytes": size,
-        "floor_seconds": round(min(floors), 3),
-        "conversion_seconds": round(min(conversions), 3),
-        "time_ratio": round(min(conversions) / min(floors), 2),
-        "memory_ratio": round(added / size, 2),
-    }
+    ratios = compared(convert, lambda: _floor(large, floor), size, before=lambda: _settle_disk(folder))
+    return {"form": form, "file_bytes": size, **ratios}
 
 
 if __name__ == "__main__":

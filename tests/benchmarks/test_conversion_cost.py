@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.own_process import measured
 
 
 @pytest.mark.parametrize(("net_name", "most_time"), [("vgg16", 3.0), ("resnet50_v1", 6.0)])
 def test_time_and_memory(net_name: str, most_time: float, pytestconfig: pytest.Config, mx: Any) -> None:
     if not pytestconfig.getoption("--benchmarks"):
         pytest.skip("benchmarks run with --benchmarks")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.measure", net_name],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    row = json.loads(done.stdout)
+    row = measured("tests.benchmarks.measure", net_name, minutes=10)
     print(row)
     assert row["time_ratio"] <= most_time, row
     assert row["memory_ratio"] <= 1.5, row

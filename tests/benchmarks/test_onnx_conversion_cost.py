@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.own_process import measured
 
 
 @pytest.mark.parametrize("form", ["raw", "floats", "beside", "folded"])
 def test_time_and_memory(form: str, pytestconfig: pytest.Config) -> None:
     if not pytestconfig.getoption("--benchmarks"):
         pytest.skip("benchmarks run with --benchmarks")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.measure_onnx", form],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    row = json.loads(done.stdout)
+    row = measured("tests.benchmarks.measure_onnx", form, minutes=10)
     print(row)
     assert row["file_bytes"] > 500e6, row
     assert row["time_ratio"] <= 2.5, row

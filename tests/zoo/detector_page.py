@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from tests.zoo.page import DOCS
+from tests.zoo.measured import DOCS, Measurements
 
-MEASUREMENTS = DOCS / "detectors.json"
+MEASUREMENTS = Measurements(DOCS / "detectors.json")
 PAGE = DOCS / "detectors.md"
 
 HEAD = """# GluonCV's SSDs, measured
@@ -22,17 +21,6 @@ largest difference of two scores and, in pixels, of two corners. A net agrees wh
 among them, scores are within 1e-4 and corners within 0.05 pixel. `make zoo` measures, `make docs` writes this page.
 
 """
-
-
-def load() -> list[dict[str, Any]]:
-    """The rows measured so far, by name."""
-    return json.loads(MEASUREMENTS.read_text()) if MEASUREMENTS.exists() else []
-
-
-def store(row: dict[str, Any]) -> None:
-    """Put a row in the place of the old one of its name."""
-    rows = {old["name"]: old for old in load()} | {row["name"]: row}
-    MEASUREMENTS.write_text(json.dumps([rows[name] for name in sorted(rows)], indent=1) + "\n")
 
 
 def render(rows: list[dict[str, Any]]) -> str:
@@ -59,4 +47,4 @@ def _differences(row: dict[str, Any], reader: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(load()))
+    PAGE.write_text(render(MEASUREMENTS.load()))

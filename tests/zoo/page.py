@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parents[2] / "docs"
-MEASUREMENTS = DOCS / "zoo.json"
+from tests.zoo.measured import DOCS, Measurements
+
+MEASUREMENTS = Measurements(DOCS / "zoo.json")
 PAGE = DOCS / "zoo.md"
 
 HEAD = """# GluonCV's classifiers, measured
@@ -21,17 +20,6 @@ are random but telling: batch statistics and affine terms away from 0 and 1. `ma
 this page.
 
 """
-
-
-def load() -> list[dict[str, Any]]:
-    """The rows measured so far, by name."""
-    return json.loads(MEASUREMENTS.read_text()) if MEASUREMENTS.exists() else []
-
-
-def store(row: dict[str, Any]) -> None:
-    """Put a row in the place of the old one of its name."""
-    rows = {old["name"]: old for old in load()} | {row["name"]: row}
-    MEASUREMENTS.write_text(json.dumps([rows[name] for name in sorted(rows)], indent=1) + "\n")
 
 
 def render(rows: list[dict[str, Any]]) -> str:
@@ -58,4 +46,4 @@ def _error(row: dict[str, Any], reader: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(load()))
+    PAGE.write_text(render(MEASUREMENTS.load()))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onnx2caffe.errors import SourceError
+from tests.own_process import measured
 from tests.zoo import detector_page
 
-ROOT = Path(__file__).parents[2]
 MINUTES = 30
 # One of each kind of heads: fractional sizes are in all ssd_512, LiteAnchorGenerator in the lite one, and the layer
 # L2Normalization and the multiplied input in those on VGG.
@@ -43,18 +39,10 @@ def names() -> list[str]:
 
 def test_detector_agrees(detector_name: str, names: list[str], pytestconfig: pytest.Config) -> None:
     assert detector_name in names
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.zoo.detectors", detector_name],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60 * MINUTES,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    row = json.loads(done.stdout)
+    row = measured("tests.zoo.detectors", detector_name, minutes=MINUTES)
     if pytestconfig.getoption("--full-zoo"):
-        detector_page.store(row)
-        detector_page.PAGE.write_text(detector_page.render(detector_page.load()))
+        detector_page.MEASUREMENTS.store(row)
+        detector_page.PAGE.write_text(detector_page.render(detector_page.MEASUREMENTS.load()))
     agrees(row)
     assert set(row["scores"]) >= {"OpenCV", "onnxruntime"}
 
@@ -71,11 +59,11 @@ def agrees(row: dict[str, Any]) -> None:
 
 
 def test_the_page_shows_what_was_measured() -> None:
-    assert detector_page.PAGE.read_text() == detector_page.render(detector_page.load())
+    assert detector_page.PAGE.read_text() == detector_page.render(detector_page.MEASUREMENTS.load())
 
 
 def test_every_detector_was_measured_on_opencv_and_a_real_caffe(names: list[str]) -> None:
-    rows = {row["name"]: row for row in detector_page.load()}
+    rows = {row["name"]: row for row in detector_page.MEASUREMENTS.load()}
     assert sorted(rows) == names
     assert len(rows) == 23
     for row in rows.values():

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 import onnx
+import onnx.tools.update_model_dims
 import pytest
 from click.testing import Result
 from onnx import numpy_helper
@@ -86,10 +87,48 @@ def test_a_corrupt_onnx_file(run: Run, net: Path, folder: Path, content: bytes |
     assert _files(folder) == ["bad.onnx", "net.onnx"]
 
 
+def test_a_size_that_the_file_fixes(run: Run, net: Path) -> None:
+    _fails(
+        run("convert", "net.onnx", "-o", "x", "--input-shape", "1,3,16,8"),
+        "Input 'data' has shape [1, 3, 8, 8]; [1, 3, 16, 8] does not fit it. The file fixes the size. "
+        "If the net works at others, export it again with dynamic axes, or put names in place of their lengths, "
+        "in its inputs and outputs, with onnx.tools.update_model_dims.update_inputs_outputs_dims.",
+    )
+    model = onnx.shape_inference.infer_shapes(onnx.load(net))
+    assert model.graph.value_info
+    sizes = {"data": [1, 3, "h", 8]}, {"scores": [1, 4, "h", 8]}
+    onnx.save(onnx.tools.update_model_dims.update_inputs_outputs_dims(model, *sizes), net)
+    result = run("convert", "net.onnx", "-o", "x", "--input-shape", "1,3,16,8", "--json")
+    assert json.loads(result.stdout)["outputs"] == {"scores": [1, 4, 16, 8]}
+
+
 def test_a_shape_that_does_not_fit(run: Run, net: Path) -> None:
     _fails(
         run("convert", "net.onnx", "-o", "x", "--input-shape", "1,4,8,8"),
         "Input 'data' has shape [1, 3, 8, 8]; [1, 4, 8, 8] does not fit it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "option"),
+    [
+        (["--heads", "raw"], "heads='raw'", "--heads raw"),
+        (["--priors", "constant"], "priors='constant'", "--priors constant"),
+        (
+            ["--heads", "raw", "--priors", "constant"],
+            "heads='raw' and priors='constant'",
+            "--heads raw, --priors constant",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [["convert"], ["onnx", "-o", "x.onnx"], ["inspect"]])
+def test_a_source_without_the_heads_of_an_ssd(
+    run: Run, net: Path, command: list[str], words: list[str], asked: str, option: str
+) -> None:
+    _fails(
+        run(*command, "net.onnx", *words),
+        f"{asked} can be had of a gluoncv.model_zoo.SSD only, and this source is none: a symbol file or an .onnx file "
+        f"does not say what the heads of an SSD are. (On the command line: {option}.)",
     )
 
 

@@ -12,9 +12,11 @@ import onnx.parser
 import pytest
 from click.testing import Result
 
-from bridge.cli.convert import RELU6_CHOICES
-from bridge.convert import RELU6_CHOICES as LIBRARY_CHOICES
+from bridge.cli import options
+from bridge.convert import RELU6_CHOICES
+from bridge.source import HEAD_CHOICES
 from onnx2caffe.read import read_model
+from ssd_heads.graft import PRIOR_CHOICES
 
 Run = Callable[..., Result]
 
@@ -164,4 +166,8 @@ def test_all_files_or_none(run: Run, net: Path, folder: Path, monkeypatch: pytes
 
 
 def test_the_choices_for_relu6_are_those_of_the_library() -> None:
-    assert RELU6_CHOICES == LIBRARY_CHOICES
+    assert options.RELU6_CHOICES == RELU6_CHOICES
+
+
+def test_the_choices_for_the_heads_of_an_ssd_are_those_of_the_library() -> None:
+    assert (options.HEAD_CHOICES, options.PRIOR_CHOICES) == (HEAD_CHOICES, PRIOR_CHOICES)

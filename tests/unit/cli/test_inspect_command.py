@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import onnx
+import onnx.parser
 import pytest
 from click.testing import Result
 
 from bridge.cli.inspection_tables import source_text
 from bridge.inspection.blocks import Block
 from bridge.inspection.description import NodeRow
+from onnx2caffe.read import read_model
 
 Run = Callable[..., Result]
 
@@ -73,6 +75,31 @@ def test_a_target_that_cannot(run: Run, refused: Path) -> None:
     assert "--outputs NAME" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ([], ["Power", "ReLU", "ReLU", "Eltwise"]),
+        (["--relu6", "relu"], ["ReLU"]),
+        (["--relu6", "layer", "--target", "ncnn"], ["ReLU6"]),
+    ],
+)
+def test_relu6_as_it_would_be_converted(run: Run, words: list[str], kinds: list[str]) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["": 13]>
+    clipped (float[1,2,3,3] x) => (float[1,2,3,3] y) <float low = {0}, float high = {6}> { y = Clip(x, low, high) }"""
+    onnx.save(onnx.parser.parse_model(text), "clipped.onnx")
+    for command in ("inspect", "convert"):
+        assert run(command, "clipped.onnx", "-q", *words).exit_code == 0
+    got = json.loads(run("inspect", "clipped.onnx", "--json", *words).stdout)
+    written = read_model("clipped.prototxt", "clipped.caffemodel")
+    assert [layer["type"] for layer in got["layers"]] == [layer.message.type for layer in written.layers] == kinds
+    note = "y: ReLU6 written as ReLU, as asked for; values above 6 are not cut off"
+    assert got["notes"] == ([note] if "relu" in words else [])
+    refused = run("inspect", "clipped.onnx", "--relu6", "layer", "--target", "bvlc")
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("(On the command line: --relu6 exact.)\n")
+
+
 @pytest.mark.parametrize(("name", "status"), [("net", 0), ("refused", 1)])
 def test_quiet_answers_by_the_status(run: Run, net: Path, refused: Path, name: str, status: int) -> None:
     result = run("inspect", f"{name}.onnx", "--quiet")
@@ -110,15 +137,16 @@ def test_caffe_files(run: Run, net: Path) -> None:
     result = run("inspect", "caffe.prototxt")
     assert (result.exit_code, result.stderr) == (0, "")
     assert _lines(result.stdout) == [
-        "Layer Type Bottom Top Weights Parameters",
-        "conv Convolution data conv 4×3×3×3 108",
-        "scores ReLU conv scores",
+        "Layer Type Bottom Top Output Weights Parameters MACs",
+        "conv Convolution data conv 1×4×8×8 4×3×3×3 108 6,912",
+        "scores ReLU conv scores 1×4×8×8",
         "",
         "Source caffe.prototxt, caffe.caffemodel",
         "Input data 1×3×8×8",
-        "Output scores",
+        "Output scores 1×4×8×8",
         "Layers 2",
         "Parameters 108",
+        "MACs 6,912",
         "",
         "Caffe with the SSD layers can compute all of it.",
     ]
@@ -127,7 +155,30 @@ def test_caffe_files(run: Run, net: Path) -> None:
     assert json.loads(run("inspect", "caffe.prototxt", "other.caffemodel", "--json").stdout)["parameters"] == 108
 
 
-@pytest.mark.parametrize("option", [["--save", "x.onnx"], ["--softmax"], ["--input-shape", "1,3,8,8"], ["--random"]])
+def test_what_is_not_known_of_caffe_files(run: Run) -> None:
+    Path("net.prototxt").write_text(
+        'input: "x" input_shape { dim: [1, 2, 4, 4] } layer { name: "a" type: "Custom" bottom: "x" top: "a" }'
+        'layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 1 } }'
+    )
+    lines = _lines(run("inspect", "net.prototxt").stdout)
+    assert lines[1:3] == ["a Custom x a unknown unknown", "b Convolution a b unknown unknown"]
+    assert [line for line in lines if line.startswith(("Output", "MACs"))] == [
+        "Output b unknown",
+        "MACs 0, and unknown for 2 of the layers",
+    ]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--save", "x.onnx"],
+        ["--softmax"],
+        ["--input-shape", "1,3,8,8"],
+        ["--random"],
+        ["--heads", "raw"],
+        ["--relu6", "relu"],
+    ],
+)
 def test_options_that_a_prototxt_does_not_take(run: Run, option: list[str]) -> None:
     Path("net.prototxt").write_text('layer { name: "a" type: "ReLU" bottom: "x" top: "a" }')
     assert run("inspect", "net.prototxt", *option).exit_code == 2

@@ -94,6 +94,8 @@ def test_a_conversion_verifies_its_own_model(run: Run, net: Path, verifier: list
         "mean": None,
         "std": None,
         "outputs": None,
+        "heads": "detection",
+        "priors": "box",
         "allow_non_finite": False,
     }
 

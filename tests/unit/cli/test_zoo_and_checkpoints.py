@@ -1,10 +1,12 @@
 """Sources that need MXNet: zoo nets and checkpoints."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 
@@ -66,6 +68,29 @@ def test_a_zoo_net_with_parameters_from_a_file(run: Run, folder: Path) -> None:
     assert wrong.stderr.startswith("Error: seven.params does not hold the parameters of cifar_resnet20_v1: ")
 
 
+def test_weights_that_cannot_be_downloaded(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # nobody listens there any more
+    monkeypatch.setenv("MXNET_GLUON_REPO", f"http://127.0.0.1:{port}/")
+    monkeypatch.setenv("MXNET_HOME", str(folder / "home"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    result = run("convert", "resnet18_v1", "-q")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: GluonCV cannot give resnet18_v1: its weights cannot be downloaded from 127.0.0.1 (Connection refused). "
+        "Give a .params file instead, or ask for random weights (--random).\n"
+    )
+
+
+def test_a_net_that_nobody_trained(run: Run) -> None:
+    result = run("convert", "shufflenet_v1")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: GluonCV has no pretrained weights of shufflenet_v1. "
+        "Give a .params file instead, or ask for random weights (--random).\n"
+    )
+
+
 def test_a_name_that_is_not_in_the_zoo(run: Run, folder: Path) -> None:
     result = run("convert", "resnt18_v1", "--random")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -82,3 +107,61 @@ def test_an_incomplete_parameter_file(run: Run, checkpoint: Any, folder: Path) -
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: cut.params is not a complete MXNet parameter file ")
     assert not list(folder.glob("x.*"))
+
+
+def test_an_ssd_for_own_classes(run: Run) -> None:
+    words = ["--random", "--classes", "4", "--heads", "raw", "--json"]
+    got = json.loads(run("inspect", "ssd_300_mobilenet0.25_custom", *words).stdout)
+    assert ": input 300×300, 2268 boxes, 4 classes\n" in got["heads"]
+    # The background is the fifth.
+    assert got["outputs"]["class_predictions"] == [1, 2268, 5]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["ssd_300_mobilenet0.25_custom"],
+            "ssd_300_mobilenet0.25_custom is for classes of your own: say how many with classes=. "
+            "(On the command line: --classes N.)",
+        ),
+        (
+            ["ssd_512_resnet50_v1_voc", "--classes", "4"],
+            "ssd_512_resnet50_v1_voc is built for the classes of its data set; "
+            "ssd_512_resnet50_v1_custom can be built for others.",
+        ),
+        (
+            ["ssd_300_mobilenet1.0_lite_coco", "--classes", "4"],
+            "ssd_300_mobilenet1.0_lite_coco is built for the classes of its data set.",
+        ),
+    ],
+)
+def test_classes_that_an_ssd_does_not_take(run: Run, words: list[str], message: str) -> None:
+    result = run("convert", *words, "--random")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
+
+
+def test_raw_heads_of_an_ssd(run: Run, folder: Path) -> None:
+    ssd = ["ssd_300_mobilenet0.25_voc", "--random", "--heads", "raw"]
+    for command, ending in (("convert", ""), ("onnx", ".onnx")):
+        got = json.loads(run(command, *ssd, "-o", f"{command}{ending}", "--json").stdout)
+        # 19²·4 + (10² + 5² + 3²)·6 + (2² + 1)·4 boxes; 20 classes and the background.
+        assert got["outputs"] == {"class_predictions": [1, 2268, 21], "box_predictions": [1, 2268, 4]}
+        assert got["files"][-1] == {"path": f"{command}.priors.npy", "bytes": 72704}
+        assert np.load(f"{command}.priors.npy").shape == (1, 2, 4 * 2268)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "convert.caffemodel",
+        "convert.priors.npy",
+        "convert.prototxt",
+        "onnx.onnx",
+        "onnx.priors.npy",
+    ]
+
+
+def test_priors_of_an_ssd(run: Run) -> None:
+    kinds = {}
+    for priors in ("box", "constant"):
+        result = run("inspect", "ssd_300_mobilenet0.25_voc", "--random", "--priors", priors, "--json")
+        layers = [layer["type"] for layer in json.loads(result.stdout)["layers"]]
+        kinds[priors] = [kind for kind in layers if kind in ("PriorBox", "DetectionOutput")]
+    assert kinds == {"box": ["PriorBox"] * 6 + ["DetectionOutput"], "constant": ["DetectionOutput"]}

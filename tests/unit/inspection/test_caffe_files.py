@@ -22,6 +22,9 @@ layer {
 }
 layer { name: "split" type: "Permute" bottom: "conv" top: "moved" }
 layer { name: "odd" type: "Custom" bottom: "moved" top: "odd" custom_param { depth: 3 } }
+layer { name: "clipped" type: "ReLU" bottom: "odd" top: "odd" }
+layer { name: "end" type: "InnerProduct" bottom: "odd" top: "end" inner_product_param { num_output: 5 } }
+layer { name: "side" type: "InnerProduct" bottom: "moved" top: "side" inner_product_param { num_output: 5 } }
 """
 
 
@@ -45,6 +48,9 @@ def test_our_own_pair(small_net: CaffeModel, tmp_path: Path) -> None:
     ]
     assert seen.parameters == small_net.parameter_count
     assert seen.inputs == small_net.inputs
+    assert seen.outputs == {"conv": (1, 2, 4, 4)}
+    assert [(layer.shapes, layer.macs) for layer in seen.layers] == [(((1, 2, 4, 4),), 96), (((1, 2, 4, 4),), 0)]
+    assert (seen.macs, seen.uncounted_layers) == (96, ())
     assert seen.convertible
 
 
@@ -52,13 +58,23 @@ def test_a_foreign_net_without_weights(foreign: Path) -> None:
     assert weights_beside(foreign) is None
     seen = inspect_caffe_files(foreign, target="bvlc")
     assert seen.inputs == {"data": (1, 3, 8, 8)}
-    assert list(seen.outputs) == ["odd"]
-    assert [(layer.name, layer.bottoms, layer.tops, layer.weights) for layer in seen.layers] == [
+    assert seen.outputs == {"end": None, "side": (1, 5)}
+    assert [(layer.name, layer.bottoms, layer.tops, layer.weights) for layer in seen.layers][:3] == [
         ("conv", ("data",), ("conv",), ()),
         ("split", ("conv",), ("moved",), ()),
         ("odd", ("moved",), ("odd",), ()),
     ]
-    assert (seen.parameters, seen.macs, seen.nodes) == (0, 0, ())
+    assert [(layer.shapes, layer.macs) for layer in seen.layers] == [
+        (((1, 4, 6, 6),), 4 * 36 * 27),
+        (((1, 4, 6, 6),), 0),
+        ((None,), None),
+        ((None,), 0),
+        ((None,), None),
+        (((1, 5),), 5 * 4 * 36),
+    ]
+    assert (seen.parameters, seen.nodes) == (0, ())
+    assert (seen.macs, seen.uncounted_layers) == (3888 + 720, ("odd", "end"))
+    assert seen.to_dict()["outputs"] == {"end": None, "side": [1, 5]}
     assert seen.verdict == (
         "2 layers cannot be computed exactly by BVLC Caffe 1.0:\n"
         "  - Permute 'split' ['conv'] -> ['moved']: BVLC Caffe 1.0 has no layer of this type\n"
@@ -81,6 +97,7 @@ def test_a_net_for_training_has_no_input(tmp_path: Path) -> None:
     seen = inspect_caffe_files(path)
     assert (seen.inputs, seen.outputs) == ({}, {})
     assert [refusal.node for refusal in seen.refusals] == ["data"]
+    assert seen.layers[0].shapes == (None,)
 
 
 def test_damaged_weights_and_an_unknown_target(foreign: Path, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 import onnx_graphsurgeon as gs
 import pytest
 from agreement import model
+from google.protobuf import text_format
 
-from bridge.inspection.cost import macs
+from bridge.inspection.cost import layer_macs, macs
+from onnx2caffe.caffe_pb2 import LayerParameter
+from onnx2caffe.shapes import net_shapes
 
 W = "float[4,3,3,3] w, float[4,1,3,3] wd, float[4,2,2,5] wt, float[4] b, float[7,4] m, float[4,7] mt, float[5,9] mm"
 CASES = {
@@ -29,6 +32,31 @@ def test_macs(inputs: str, body: str, count: int) -> None:
     made = model(f"({inputs}) => (float[] y) <{W}> {{ {body} }}")
     (node,) = gs.import_onnx(made).nodes
     assert macs(node) == count
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "count"),
+    [
+        ("Convolution", "convolution_param { num_output: 4 kernel_size: 3 pad: 1 }", 2 * 4 * 36 * 6 * 9),
+        ("Convolution", "convolution_param { num_output: 4 kernel_h: 3 kernel_w: 1 group: 2 }", 2 * 4 * 24 * 3 * 3),
+        # Each of the 2*6*6*6 input numbers goes into (4 / 2)*2*2 products.
+        (
+            "Deconvolution",
+            "convolution_param { num_output: 4 kernel_size: 2 stride: 2 group: 2 }",
+            2 * 6 * 36 * 2 * 4,
+        ),
+        ("InnerProduct", "inner_product_param { num_output: 5 }", 2 * 5 * 6 * 36),
+        ("InnerProduct", "inner_product_param { num_output: 5 axis: 3 }", 2 * 6 * 6 * 5 * 6),
+        ("Pooling", "pooling_param { kernel_size: 3 }", 0),
+        ("DetectionOutput", "", 0),
+        ("Custom", "", None),
+        ("Convolution", "convolution_param { num_output: 4 kernel_size: 9 }", None),
+    ],
+)
+def test_macs_of_a_layer(kind: str, fields: str, count: int | None) -> None:
+    layer = text_format.Parse(fields, LayerParameter(name="l", type=kind, bottom=["x"], top=["y"]))
+    (shapes,) = net_shapes({"x": (2, 6, 6, 6)}, [layer])
+    assert layer_macs(layer, shapes) == count
 
 
 def test_a_node_of_another_domain_that_is_called_alike_is_not_counted() -> None:

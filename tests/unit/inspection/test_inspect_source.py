@@ -81,6 +81,7 @@ def test_refused_nodes_stand_among_the_others() -> None:
 def test_everything_as_plain_values(seen: Inspection) -> None:
     described = json.loads(json.dumps(seen.to_dict(), allow_nan=False))
     assert (described["convertible"], described["macs"], described["parameters"]) == (True, 1768, 152)
+    assert described["uncounted_layers"] == []
     assert described["nodes"][0] == {
         "name": "b",
         "operator": "Conv",
@@ -97,6 +98,8 @@ def test_everything_as_plain_values(seen: Inspection) -> None:
         "type": "Convolution",
         "bottoms": ["x"],
         "tops": ["b"],
+        "shapes": [[1, 4, 4, 4]],
+        "macs": 1728,
         "weights": [[4, 3, 3, 3], [4]],
         "nodes": ["b"],
         "source": ["a", "b"],

@@ -244,6 +244,15 @@ def test_an_unknown_ending() -> None:
         to_caffe(net, heads="boxes")
 
 
+@pytest.mark.parametrize("asked", [{"heads": "raw"}, {"priors": "constant"}])
+def test_what_only_an_ssd_has_is_not_passed_over_elsewhere(asked: dict[str, str]) -> None:
+    net = load_mxnet().gluon.nn.Dense(5, in_units=4)
+    net.initialize()
+    ((name, value),) = asked.items()
+    with pytest.raises(SourceError, match=f"^{name}='{value}' can be had of a gluoncv.model_zoo.SSD only"):
+        to_caffe(net, (1, 4), **asked)
+
+
 def test_weights_that_are_not_numbers(tmp_path: Path) -> None:
     net, _ = telling_ssd(2)
     bias = net.box_predictors[0].predictor.bias

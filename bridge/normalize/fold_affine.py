@@ -79,8 +79,8 @@ def absorb_affine(maker: gs.Node, factor: Array, shift: Array) -> bool:
     if np.any(factors != 1):
         # (groups, inputs, outputs, ...) of a ConvTranspose, (1, outputs, ...) of the others.
         parts = weight.reshape(groups, -1, *weight.shape[1:]) if maker.op == "ConvTranspose" else weight[None]
-        aligned = (groups, 1, -1) if maker.op == "ConvTranspose" else (1, -1)
-        aligned += (1,) * (parts.ndim - len(aligned))
+        front = (groups, 1, -1) if maker.op == "ConvTranspose" else (1, -1)
+        aligned = (*front, *[1] * (parts.ndim - len(front)))
         np.multiply(parts, factors.astype(np.float32).reshape(aligned), out=parts)
         weight = parts.reshape(weight.shape)
     bias: Any = maker.inputs[2].values.reshape(-1).astype(np.float64) if len(maker.inputs) > 2 else 0.0

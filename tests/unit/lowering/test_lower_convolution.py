@@ -43,20 +43,6 @@ CASES = {
     "transpose, dilated, groups": _conv(
         "4,2,3,3", "dilations=[2,3], group=2, pads=[1,0,2,1]", operator="ConvTranspose", bias=4
     ),
-    **{
-        f"transpose in groups and {name}, merge_bn={merge}": Case(
-            "(float[1,4,3,4] x) => (float[] y) <float[4,3,2,2] w, float[6,1,1] f, float[6] var1, float[6] b>"
-            f" {{ a = ConvTranspose<group=2, strides=[2,2]>(x, w)\n y = {node} }}",
-            options={"merge_bn": merge},
-        )
-        for name, node in (("factors", "Mul(a, f)"), ("batch norm", "BatchNormalization(a, var1, b, b, var1)"))
-        for merge in (True, False)
-    },
-    "upsampling and batch norm": Case(
-        """(float[1,3,3,4] x) => (float[] y) <float[4] s={1.0,1.0,2.0,2.0}, float[3] var1, float[3] b> {
-        a = Resize<mode="nearest", coordinate_transformation_mode="asymmetric">(x, , s)
-        y = BatchNormalization(a, var1, b, b, var1) }"""
-    ),
     "transpose": _conv("4,5,3,3", "strides=[2,2]", operator="ConvTranspose", bias=5),
     "transpose, batch 2": _conv("4,5,4,4", "strides=[2,2], pads=[1,1,1,1]", "2,4,5,3", "ConvTranspose", 5),
     "transpose, output_padding": _conv(

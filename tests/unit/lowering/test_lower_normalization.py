@@ -31,6 +31,20 @@ CASES = {
         )
         for shape in ("2,4", "2,4,3", "2,4,3,5")
     },
+    **{
+        f"transpose in groups and {name}, merge_bn={merge}": Case(
+            "(float[1,4,3,4] x) => (float[] y) <float[4,3,2,2] w, float[6,1,1] f, float[6] var1, float[6] b>"
+            f" {{ a = ConvTranspose<group=2, strides=[2,2]>(x, w)\n y = {node} }}",
+            options={"merge_bn": merge},
+        )
+        for name, node in (("factors", "Mul(a, f)"), ("batch norm", "BatchNormalization(a, var1, b, b, var1)"))
+        for merge in (True, False)
+    },
+    "upsampling and batch norm": Case(
+        """(float[1,3,3,4] x) => (float[] y) <float[4] s={1.0,1.0,2.0,2.0}, float[3] var1, float[3] b> {
+        a = Resize<mode="nearest", coordinate_transformation_mode="asymmetric">(x, , s)
+        y = BatchNormalization(a, var1, b, b, var1) }"""
+    ),
     "lrn": _norm("LRN<size=5, alpha=0.5>(x)"),
     "lrn, k 2": _norm("LRN<size=3, alpha=0.5, beta=0.6, bias=2.0>(x)"),
     "lrn, k 0.5": _norm("LRN<size=3, bias=0.5>(x)"),

@@ -14,6 +14,7 @@ from bridge.normalize.push_transposes import settle_transposes
 from bridge.normalize.remove_no_ops import remove_no_ops
 from bridge.normalize.settle_shapes import settle_shapes
 from bridge.normalize.write_out_einsum import write_out_einsum
+from bridge.normalize.write_out_recurrent import write_out_recurrent
 
 Pass = Callable[[gs.Graph], bool]
 
@@ -26,7 +27,16 @@ def passes(*, merge_bn: bool) -> list[Pass]:
     they come from what is left.
     """
     folds: list[Pass] = [fold_batch_norm, fold_affine] if merge_bn else []
-    return [settle_shapes, write_out_einsum, remove_no_ops, settle_transposes, fold_padding, *folds, name_nodes]
+    return [
+        settle_shapes,
+        write_out_recurrent,
+        write_out_einsum,
+        remove_no_ops,
+        settle_transposes,
+        fold_padding,
+        *folds,
+        name_nodes,
+    ]
 
 
 def normalize(graph: gs.Graph, *, merge_bn: bool = True) -> None:

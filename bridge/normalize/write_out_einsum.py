@@ -15,8 +15,7 @@ from math import prod
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import Array
-from bridge.origins import record, sources_of
+from bridge.normalize.replacement import Replacement
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
 _ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))
@@ -68,13 +67,11 @@ class _WrittenOut:
     """The nodes that take one Einsum's place."""
 
     def __init__(self, graph: gs.Graph, node: gs.Node) -> None:
-        self._graph, self._node = graph, node
-        self._made: list[gs.Node] = []
-        self._constants = 0
+        self._new = Replacement(graph, node)
 
     def put_in(self, letters: Sequence[str], result: str) -> None:
-        """Write the nodes into the graph, the last of which makes what the Einsum made."""
-        inputs = list(self._node.inputs)
+        """Write the nodes into the graph."""
+        inputs = list(self._new.node.inputs)
         sizes: dict[str, int] = {}
         for tensor, term in zip(inputs, letters, strict=True):
             for length, letter in zip(tensor.shape, term, strict=True):
@@ -91,22 +88,7 @@ class _WrittenOut:
             other = waiting.pop(0)
             later = set(result).union(*(term.letters for term in waiting))
             whole = self._product(whole, self._summed(other, later | set(whole.letters)), later)
-        whole = self._transposed(whole, result)
-        self._take_over(whole.tensor)
-
-    def _take_over(self, last: gs.Tensor) -> None:
-        node, graph = self._node, self._graph
-        (output,) = node.outputs
-        place = next(index for index, other in enumerate(graph.nodes) if other is node)
-        node.inputs.clear()
-        node.outputs.clear()
-        if self._made:
-            self._made[-1].outputs = [output]
-        else:
-            self._made = [gs.Node("Identity", name=output.name, inputs=[last], outputs=[output])]
-        for made in self._made:
-            record(made, sources_of(node) if node.name else (output.name,))
-        graph.nodes[place : place + 1] = self._made
+        self._new.put_in([self._transposed(whole, result).tensor])
 
     def _without_broadcast(self, term: _Term, sizes: dict[str, int]) -> _Term:
         """Without the axes of length 1 that stand for a longer one."""
@@ -124,10 +106,12 @@ class _WrittenOut:
         kept = "".join(letter for letter in term.letters if letter in needed)
         shape = term.shape_of(kept)
         if isinstance(term.tensor, gs.Constant):
-            return _Term(self._constant(term.tensor.values.sum(tuple(axes))), kept)
-        if self._graph.opset < _REDUCE_SUM_WITH_AXES_AS_INPUT:
-            return _Term(self._add("ReduceSum", [term.tensor], shape, axes=axes, keepdims=0), kept)
-        return _Term(self._add("ReduceSum", [term.tensor, self._constant(np.array(axes))], shape, keepdims=0), kept)
+            return _Term(self._new.constant(term.tensor.values.sum(tuple(axes))), kept)
+        if self._new.graph.opset < _REDUCE_SUM_WITH_AXES_AS_INPUT:
+            return _Term(self._new.add("ReduceSum", [term.tensor], shape, axes=axes, keepdims=0), kept)
+        return _Term(
+            self._new.add("ReduceSum", [term.tensor, self._new.constant(np.array(axes))], shape, keepdims=0), kept
+        )
 
     def _product(self, a: _Term, b: _Term, needed: set[str]) -> _Term:
         if isinstance(a.tensor, gs.Constant):
@@ -146,7 +130,7 @@ class _WrittenOut:
             left = self._reshaped(left.tensor, left.letters + only_b, [*a.shape_of(batch + only_a), *[1] * len(only_b)])
             between = [*a.shape_of(batch), *[1] * len(only_a), *b.shape_of(only_b)]
             right = self._reshaped(right.tensor, batch + only_a + only_b, between)
-            return _Term(self._add("Mul", [left.tensor, right.tensor], shape), batch + only_a + only_b)
+            return _Term(self._new.add("Mul", [left.tensor, right.tensor], shape), batch + only_a + only_b)
         # Without a batch the rows stay apart, so that Caffe's batch axis does.
         rows = a.shape_of(only_a) if not batch else [prod(a.shape_of(only_a))]
         depth, columns = prod(a.shape_of(inner)), prod(b.shape_of(only_b))
@@ -159,35 +143,23 @@ class _WrittenOut:
         if not batch and not rows:
             left = self._reshaped(left.tensor, "", [1, depth])
             rows = [1]
-        product = self._add("MatMul", [left.tensor, right.tensor], [*a.shape_of(batch), *rows, columns])
+        product = self._new.add("MatMul", [left.tensor, right.tensor], [*a.shape_of(batch), *rows, columns])
         return self._reshaped(product, batch + only_a + only_b, shape)
 
     def _constant_product(self, a: _Term, b: _Term, letters: str) -> _Term:
         number = {letter: index for index, letter in enumerate(sorted({*a.letters, *b.letters}))}
         axes = [[number[letter] for letter in term] for term in (a.letters, b.letters, letters)]
-        return _Term(self._constant(np.einsum(a.tensor.values, axes[0], b.tensor.values, axes[1], axes[2])), letters)
+        return _Term(
+            self._new.constant(np.einsum(a.tensor.values, axes[0], b.tensor.values, axes[1], axes[2])), letters
+        )
 
     def _transposed(self, term: _Term, letters: str) -> _Term:
         if letters == term.letters:
             return term
         order = [term.letters.index(letter) for letter in letters]
         if isinstance(term.tensor, gs.Constant):
-            return _Term(self._constant(term.tensor.values.transpose(order)), letters)
-        return _Term(self._add("Transpose", [term.tensor], term.shape_of(letters), perm=order), letters)
+            return _Term(self._new.constant(term.tensor.values.transpose(order)), letters)
+        return _Term(self._new.add("Transpose", [term.tensor], term.shape_of(letters), perm=order), letters)
 
     def _reshaped(self, tensor: gs.Tensor, letters: str, shape: list[int]) -> _Term:
-        if list(tensor.shape) == shape:
-            return _Term(tensor, letters)
-        if isinstance(tensor, gs.Constant):
-            return _Term(self._constant(tensor.values.reshape(shape)), letters)
-        return _Term(self._add("Reshape", [tensor, self._constant(np.array(shape, np.int64))], shape), letters)
-
-    def _constant(self, values: Array) -> gs.Constant:
-        self._constants += 1
-        return gs.Constant(f"{self._node.outputs[0].name}/constant{self._constants}", np.asarray(values))
-
-    def _add(self, operator: str, inputs: list[gs.Tensor], shape: list[int], **attributes: object) -> gs.Variable:
-        name = f"{self._node.outputs[0].name}/{operator.lower()}{len(self._made)}"
-        made = gs.Variable(name, dtype=np.dtype(np.float32), shape=list(shape))
-        self._made.append(gs.Node(operator, name=name, attrs=attributes, inputs=inputs, outputs=[made]))
-        return made
+        return _Term(tensor if list(tensor.shape) == shape else self._new.reshape(tensor, shape), letters)

@@ -67,6 +67,9 @@ def batch_norm(net: NetBuilder, x: Blob, mean: Array, variance: Array, epsilon: 
     if x.rank != 4:
         # OpenCV merges it into an Eltwise before it, and then finds a picture's channels only.
         x = _kept_apart(net, x, {"Eltwise"})
+    if mean.size == 1 and not _is_linear(_maker(net, x)):
+        # As a Scale of one value.
+        x = _kept_apart(net, x, {"Power"})
     x = _apart_from_groups(net, x)
     blobs = [mean, variance, np.ones(1, np.float32)]
     fields = {"use_global_stats": True, "eps": epsilon}

@@ -19,6 +19,14 @@ CASES = {
     "batch norm": _norm(BN),
     "batch norm, layers of its own": _norm(BN, merge_bn=False),
     "batch norm, default epsilon": _norm("BatchNormalization(x, var1, var2, var3, var4)", merge_bn=False),
+    **{
+        f"batch norm of one channel behind a power, {shape}": Case(
+            f"(float[{shape}] x) => (float[] y) <float[1] var1, float[1] b, float[1] var4>"
+            " { a = Abs(x)\n c = Sqrt(a)\n y = BatchNormalization(c, var1, b, b, var4) }",
+            options={"merge_bn": False},
+        )
+        for shape in ("2,1", "2,1,3", "2,1,3,5")
+    },
     "batch norm, 2-D": _norm(BN, "2,4"),
     "batch norm, 2-D, layers of its own": _norm(BN, "2,4", merge_bn=False),
     "batch norm, 3-D": _norm(BN, "2,4,3"),

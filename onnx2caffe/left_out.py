@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _FOLDED = "depends on constants and shapes alone: it is computed when the model is converted"
-_BOOLEAN = "works on truth values or whole numbers; Caffe computes in float32 only"
+_BITS = "works on the bits of whole numbers, as many as 64; a Caffe blob holds float32"
+_NO_NUMBER = "tells what is no number; readers differ in which of two operands MAX and ReLU keep where one is NaN"
 _FUNCTION = "no stock layer, and no sum or product of them, gives this function"
 _DATA = "what it reads or makes depends on the values: Caffe's shapes and places are fixed before it runs"
 _CONTROL = "a graph inside the graph: fold it first (onnxruntime or onnx-simplifier make a flat graph where they can)"
@@ -18,9 +19,9 @@ _SAMPLING = "places between pixels that are themselves computed; stock Caffe has
 _BY_REASON = {
     _FOLDED: "Constant ConstantOfShape Shape Size Range EyeLike MelWeightMatrix BlackmanWindow HammingWindow "
     "HannWindow",
-    _BOOLEAN: "And Or Xor Not Equal Greater GreaterOrEqual Less LessOrEqual Where IsInf IsNaN BitShift BitwiseAnd "
-    "BitwiseNot BitwiseOr BitwiseXor BitCast Mod",
-    _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Det CumProd",
+    _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
+    _NO_NUMBER: "IsInf IsNaN",
+    _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Mod Det CumProd",
     _DATA: "Compress NonZero NonMaxSuppression Unique TopK OneHot GatherElements GatherND Scatter ScatterElements "
     "ScatterND TensorScatter ReverseSequence MaxUnpool CenterCropPad",
     _CONTROL: "If Loop Scan SequenceMap",

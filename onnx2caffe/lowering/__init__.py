@@ -3,9 +3,11 @@
 from onnx2caffe.lowering import (
     activation,
     blocks,
+    choice,
     convolution,
     elementwise,
     linear,
+    logic,
     lp_norms,
     normalization,
     pad,
@@ -23,9 +25,11 @@ from onnx2caffe.lowering import (
 __all__ = [
     "activation",
     "blocks",
+    "choice",
     "convolution",
     "elementwise",
     "linear",
+    "logic",
     "lp_norms",
     "normalization",
     "pad",

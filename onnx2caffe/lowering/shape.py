@@ -11,6 +11,7 @@ from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.lowering.axes import enlarge, join, pieces, repeat, select
 from onnx2caffe.lowering.broadcasting import constant_blob
+from onnx2caffe.lowering.logic import is_not_zero
 from onnx2caffe.lowering.transposition import transpose as transpose_axes
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from onnx2caffe.registry import lowering
@@ -18,6 +19,7 @@ from onnx2caffe.registry import lowering
 # TensorProto.DataType.
 FLOATS = frozenset({1, 10, 11, 16})
 WHOLE = frozenset({6, 7, 12, 13})
+BOOL = 9
 ROUNDED = {10: "float16", 16: "bfloat16"}
 
 
@@ -96,20 +98,25 @@ def identity(node: Node, net: NetBuilder) -> Blob:
 
 @lowering("Cast")
 def cast(node: Node, net: NetBuilder) -> Blob:
-    """Nothing between float types, nor from whole numbers to others: Caffe computes in float32."""
-    kind = node.attr("to", 1)
-    dtype = node.raw.inputs[0].dtype
-    whole = dtype is not None and np.dtype(dtype).kind in "iu"
-    if kind not in FLOATS and not (whole and kind in WHOLE):
-        raise UnsupportedNodeError("it casts to a type that is not a float")
-    if kind in ROUNDED:
-        net.notes.append(f"{net.scope}: a cast to {ROUNDED[kind]} is left out; Caffe computes in float32")
-    return node.blob()
+    """Nothing between float types, from truth values, and from whole numbers to others: Caffe computes in float32."""
+    wanted = node.attr("to", 1)
+    if wanted in ROUNDED:
+        net.notes.append(f"{net.scope}: a cast to {ROUNDED[wanted]} is left out; Caffe computes in float32")
+    return _cast(net, node, "f" if wanted in FLOATS else "i" if wanted in WHOLE else "b" if wanted == BOOL else "")
 
 
 @lowering("CastLike")
 def cast_like(node: Node, net: NetBuilder) -> Blob:
-    """Nothing between float types."""
-    if any(np.dtype(tensor.dtype).kind != "f" for tensor in node.raw.inputs):
+    """As Cast, to the type of the second input."""
+    return _cast(net, node, np.dtype(node.raw.inputs[1].dtype).kind.replace("u", "i"))
+
+
+def _cast(net: NetBuilder, node: Node, wanted: str) -> Blob:
+    """To floats "f", whole numbers "i" or truth values "b"; these are 1 for what is not 0."""
+    dtype = node.raw.inputs[0].dtype
+    given = "" if dtype is None else np.dtype(dtype).kind.replace("u", "i")
+    if wanted == "b" and given != "b":
+        return is_not_zero(net, node.blob())
+    if wanted not in ("f", "b") and (wanted != "i" or given not in ("i", "b")):
         raise UnsupportedNodeError("it casts to a type that is not a float")
     return node.blob()

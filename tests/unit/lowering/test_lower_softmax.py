@@ -64,6 +64,12 @@ def test_neighbouring_floats_are_told_apart() -> None:
     check(_index("ArgMax<axis=1>(x)").model(), inputs={"x": x}, tolerance=0)
 
 
+@pytest.mark.parametrize("operator", ["ArgMax", "ArgMin"])
+def test_values_whose_difference_overflows(operator: str) -> None:
+    x = np.float32([3e38, -3e38, 0, 1])[None, :, None, None] * np.ones((2, 1, 3, 5), np.float32)
+    check(_index(f"{operator}<axis=1>(x)").model(), inputs={"x": x}, tolerance=0)
+
+
 def test_very_unlikely_classes_keep_their_logarithm() -> None:
     """Softmax would round them to 0, and the logarithm of that is no number."""
     x = np.zeros((2, 4, 3, 5), np.float32)

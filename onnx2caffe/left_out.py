@@ -21,7 +21,7 @@ _BY_REASON = {
     "HannWindow",
     _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
     _NO_NUMBER: "IsInf IsNaN",
-    _FUNCTION: "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Erf Ceil Floor Round Mod Det CumProd",
+    _FUNCTION: "Acos Asin Atan Cos Sin Tan Erf Ceil Floor Round Mod Det CumProd",
     _DATA: "Compress NonZero NonMaxSuppression Unique TopK OneHot GatherElements GatherND Scatter ScatterElements "
     "ScatterND TensorScatter ReverseSequence MaxUnpool CenterCropPad",
     _CONTROL: "If Loop Scan SequenceMap",

@@ -14,13 +14,12 @@ COMPARISONS = {"Greater": 7, "Less": 7, "Equal": 11, "GreaterOrEqual": 12, "Less
 def _comparison(net: Draft, x: str) -> str:
     operator = net.pick([name for name, since in COMPARISONS.items() if since <= net.opset])
     form = net.pick(["constant", "number", "computed"])
+    # Not a number that values are likely to be equal to: readers round what is computed before differently.
+    odd = net.constant(np.array(0.1234567, np.float32))
     if form == "constant":
         other = net.weight(broadcasting_shape(net, net.values[x]))
-    elif form == "number":
-        # No random value is near it: what is computed before may be rounded differently.
-        other = net.constant(np.array(0.1234567, np.float32))
     else:
-        other = partner(net, x)
+        other = odd if form == "number" else net.add("Add", partner(net, x), odd)
     return net.add(operator, *([other, x] if net.flag() else [x, other]))
 
 

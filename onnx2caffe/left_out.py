@@ -21,8 +21,8 @@ _BY_REASON = {
     "HannWindow",
     _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
     _NO_NUMBER: "IsInf IsNaN",
-    _FUNCTION: "Acos Asin Atan Cos Sin Tan Erf Ceil Floor Round Mod Det CumProd",
-    _DATA: "Compress NonZero NonMaxSuppression Unique TopK OneHot GatherElements GatherND Scatter ScatterElements "
+    _FUNCTION: "Acos Asin Atan Cos Sin Tan Erf Ceil Floor Round Mod",
+    _DATA: "Compress NonZero NonMaxSuppression Unique GatherElements GatherND Scatter ScatterElements "
     "ScatterND TensorScatter ReverseSequence MaxUnpool CenterCropPad",
     _CONTROL: "If Loop Scan SequenceMap",
     _RECURRENT: "RNN GRU LSTM CausalConvWithState LinearAttention",

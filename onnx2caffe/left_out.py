@@ -6,6 +6,7 @@ _FOLDED = "depends on constants and shapes alone: it is computed when the model 
 _BITS = "works on the bits of whole numbers, as many as 64; a Caffe blob holds float32"
 _NO_NUMBER = "tells what is no number; readers differ in which of two operands MAX and ReLU keep where one is NaN"
 _FUNCTION = "no stock layer, and no sum or product of them, gives this function"
+_ROUNDING = "could be had only from how sums are rounded, which a reader that merges layers or has other floats undoes"
 _DATA = "what it reads or makes depends on the values: Caffe's shapes and places are fixed before it runs"
 _CONTROL = "a graph inside the graph: fold it first (onnxruntime or onnx-simplifier make a flat graph where they can)"
 _RECURRENT = "a recurrent net; stock Caffe's own such layers are of another form and few readers have them"
@@ -21,7 +22,8 @@ _BY_REASON = {
     "HannWindow",
     _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
     _NO_NUMBER: "IsInf IsNaN",
-    _FUNCTION: "Acos Asin Atan Cos Sin Tan Erf Ceil Floor Round Mod",
+    _FUNCTION: "Acos Asin Atan Cos Sin Tan Erf",
+    _ROUNDING: "Ceil Floor Round Mod",
     _DATA: "Compress NonZero NonMaxSuppression Unique GatherElements GatherND Scatter ScatterElements "
     "ScatterND TensorScatter ReverseSequence MaxUnpool CenterCropPad",
     _CONTROL: "If Loop Scan SequenceMap",

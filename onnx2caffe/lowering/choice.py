@@ -31,8 +31,11 @@ def where(node: Node, net: NetBuilder) -> Blob:
         if held.all() or not held.any():
             return _whole(node, net, 1 if held.all() else 2)
     chosen = _condition(node, net)
-    truths = {1: chosen, 2: opposite(net, chosen, "otherwise")}
-    parts = [_part(node, net, index, truth) for index, truth in truths.items() if not _is_zero(node, index)]
+    parts = []
+    if not _is_zero(node, 1):
+        parts.append(_part(node, net, 1, chosen))
+    if not _is_zero(node, 2):
+        parts.append(_part(node, net, 2, opposite(net, chosen, "otherwise")))
     if not parts:
         return layers.constant_like(net, chosen, 0.0)
     if len(parts) == 1:
@@ -67,7 +70,8 @@ def _part(node: Node, net: NetBuilder, index: int, truth: Blob) -> tuple[Blob, f
     """A blob of a branch's numbers where `truth` is 1, of 0 elsewhere; and the sign to take it by."""
     side = {1: "first", 2: "second"}[index]
     if node.is_constant(index):
-        return multiply_constant(net, truth, _finite(node, index), side), 1.0
+        values = _finite(node, index)
+        return truth if number(values) == 1.0 else multiply_constant(net, truth, values, side), 1.0
     # -∞ where the branch is chosen; in two factors, since ∞·0 is no number.
     factors = [layers.power(net, truth, scale=scale, part=f"{side}_factor") for scale in (HUGE, -HUGE)]
     least = layers.eltwise(net, factors, "PROD", part=f"{side}_least")

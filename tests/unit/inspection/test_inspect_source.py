@@ -17,8 +17,7 @@ NET = model(
     "e = Flatten(d)\n y = Gemm<transB=1>(e, m) }"
 )
 REFUSED = model(
-    "(float[1,4,6,6] x) => (float[] y) <float[4,4,1,1] w>"
-    "{ a = Conv(x, w)\n b = Erf(a)\n c = Conv(b, w)\n y = Acos(c) }"
+    "(float[1,4,6,6] x) => (float[] y) <float[4,4,1,1] w>{ a = Conv(x, w)\n b = Erf(a)\n c = Conv(b, w)\n y = Acos(c) }"
 )
 
 

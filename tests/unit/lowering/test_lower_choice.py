@@ -80,6 +80,17 @@ def test_what_is_never_chosen_may_overflow_or_be_no_number(other: str, first: bo
     check(model(text), inputs={"x": x}, tolerance=0)
 
 
+@pytest.mark.parametrize("shape", ["1,4,1,1", "1,1,3,1", "1,1,1,5", "1,4,3,1"])
+def test_a_small_branch_that_overflows_is_repeated(shape: str) -> None:
+    text = f"""(float[{shape}] x, float[1,4,3,5] z) => (float[] y) <float n={{100.0}}> {{
+        e = Exp(x)
+        c = Less(z, n)
+        y = Where(c, z, e)
+    }}"""
+    shapes = {"x": tuple(map(int, shape.split(","))), "z": (1, 4, 3, 5)}
+    check(model(text), inputs={name: np.full(shape, 99, np.float32) for name, shape in shapes.items()}, tolerance=0)
+
+
 def test_an_infinity_that_is_chosen_stays_one() -> None:
     x = np.float32([[-200, 200, 100, 0.5]])
     text = f"(float[1,4] x) => (float[] y) <{N}> {{ e = Exp(x)\n m = Neg(e)\n c = Greater(x, n)\n y = Where(c, m, x) }}"
@@ -95,8 +106,12 @@ def test_a_constant_condition_of_one_value_takes_no_layer(held: int) -> None:
 
 
 def test_a_mask_of_0_and_1_is_the_condition_itself() -> None:
-    text = f"({X}) => (float[] y) <{N}, float k={{1.0}}, float l={{0.0}}> {{ c = Less(x, n)\n y = Where(c, k, l) }}"
-    assert "PROD" not in bridge.to_caffe(model(text)).prototxt()
+    start = f"({X}) => (float[] y) <{N}, float k={{1.0}}, float l={{0.0}}> {{ c = Less(x, n)"
+    kinds = [
+        layer_types(bridge.to_caffe(model(f"{start}\n {node} }}")))
+        for node in ("y = Where(c, k, l)", "y = Cast<to=1>(c)")
+    ]
+    assert kinds[0] == kinds[1]
 
 
 def test_infinite_constants_are_refused() -> None:

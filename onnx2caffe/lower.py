@@ -13,12 +13,14 @@ from onnx2caffe import lowering as _registered  # noqa: F401  (fills the registr
 from onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
 from onnx2caffe.errors import ConversionError, UnsupportedModelError
 from onnx2caffe.fuse import fuse, origin_of
+from onnx2caffe.left_out import LEFT_OUT
 from onnx2caffe.model import CaffeModel, Preprocessing
 from onnx2caffe.node import Node, UnsupportedNodeError
 from onnx2caffe.registry import find_lowering
 from onnx2caffe.targets import profile_named
 from onnx2caffe.targets.check import require_fields
 from onnx2caffe.tidy import tidy
+from onnx2caffe.written_out import WRITTEN_OUT
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
         function = find_lowering(node.op, node.domain or "", opset)
         if function is None:
             raise UnsupportedNodeError(
-                f"no exact translation of this operator (opset {opset}) to Caffe layers is known",
+                f"no exact translation of this operator (opset {opset}) to Caffe layers is known{_why(node)}",
                 "cut the net before it with outputs=[...]",
             )
         _require_shapes(node)
@@ -126,6 +128,14 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
         shapes = f"{[_shape(t) for t in node.inputs]} -> {[_shape(t) for t in node.outputs]}"
         refusals.append(Refusal(node.name, node.op, shapes, refused.reason, refused.remedy))
         return [Blob(output.name, tuple(output.shape) if _is_static(output) else ()) for output in node.outputs]
+
+
+def _why(node: gs.Node) -> str:
+    if node.domain:
+        return ""
+    if node.op in WRITTEN_OUT:
+        return f", but as {WRITTEN_OUT[node.op]}"
+    return f": {LEFT_OUT[node.op]}" if node.op in LEFT_OUT else ""
 
 
 def _refuse_subgraphs(node: gs.Node) -> None:

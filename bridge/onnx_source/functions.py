@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 import ssd_heads.functions
 from onnx2caffe.errors import SourceError
-from onnx2caffe.left_out import TAKEN_APART
+from onnx2caffe.written_out import DEFINED_BY_OTHERS
 
 Key = tuple[str, str]
 
@@ -38,7 +38,7 @@ def inline_functions(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str,
     foreign = [(function.domain, function.name) for function in model.functions if function not in own]
     _refuse_twice([(function.domain, function.name) for function in model.functions])
     _refuse_recursion(model)
-    standard = [("", name) for name in sorted({node.op_type for node in model.graph.node} & TAKEN_APART)]
+    standard = [("", name) for name in sorted({node.op_type for node in model.graph.node} & DEFINED_BY_OTHERS)]
     if not foreign and not standard:
         return model, {}
     callers = list(model.graph.node)

@@ -1,7 +1,7 @@
 """Functions of straight pieces: Clip and what is built from it, and steps.
 
-A step is exact in float32: relu(x) times 2¹²⁷, cut at 1, is 1 wherever x > 0 (2⁻¹²⁶ is the least normal number) and 0
-elsewhere.
+A step is exact in float32: x times 2¹²⁷ twice, cut at 1, is 1 wherever x > 0 (2⁻¹⁴⁹ is the least number), and so for
+infinities. A reader that takes numbers below 2⁻¹²⁶ for 0 in all its layers, as OpenCV does, does it here too.
 """
 
 from __future__ import annotations
@@ -50,47 +50,55 @@ def _clip(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
     return clip_between(net, x, low, high)
 
 
-def clip_between(net: NetBuilder, x: Blob, low: float, high: float, like: Blob | None = None) -> Blob:
-    """min(max(x, low), high); `like` is a blob of finite values for the constants to be made from, if x is none.
+def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
+    """min(max(x, low), high).
 
     ReLU6 is relu(x) - relu(x - 6): exact up to 6, and within half a unit in the last place of x beyond it, so without
     an error up to |x| of a million. It needs no constant, which toolchains that quantise would meet. Other bounds are
     Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
     """
-    # A constant is 0·x + c, and not every reader spares itself the product with an infinity.
-    like = like or x
     limits = np.finfo(np.float32)
     above, below = low > limits.min, high < limits.max
     if above and below and low > high:
         # ONNX: the upper bound wins.
-        return layers.constant_like(net, like, high)
+        return layers.constant_like(net, x, high)
     if (low, high) == (0.0, 6.0):
         over = layers.relu(net, layers.power(net, x, shift=-high, part="beyond_high"), part="excess")
         return layers.weighted_sum(net, [layers.relu(net, x, part="at_least"), over], (1.0, -1.0))
     if above:
-        x = at_least(net, x, layers.constant_like(net, like, low, part="low"))
+        x = layers.eltwise(net, [x, layers.constant_like(net, x, low, part="low")], "MAX", part="at_least")
     if below:
-        x = at_most(net, x, layers.constant_like(net, like, -high, part="minus_high"))
+        minus_high = layers.constant_like(net, x, -high, part="minus_high")
+        negative = layers.power(net, x, scale=-1.0, part="negative")
+        y = layers.eltwise(net, [negative, minus_high], "MAX", part="at_most")
+        x = layers.power(net, y, scale=-1.0, part="restore")
     return x
-
-
-def at_least(net: NetBuilder, x: Blob, bound: Blob) -> Blob:
-    """max(x, bound)."""
-    return layers.eltwise(net, [x, bound], "MAX", part="at_least")
-
-
-def at_most(net: NetBuilder, x: Blob, minus_bound: Blob) -> Blob:
-    """min(x, bound), given -bound."""
-    negative = layers.power(net, x, scale=-1.0, part="negative")
-    y = layers.eltwise(net, [negative, minus_bound], "MAX", part="at_most")
-    return layers.power(net, y, scale=-1.0, part="restore")
 
 
 def step(net: NetBuilder, x: Blob, part: str = "step") -> Blob:
     """1 where x > 0, else 0."""
-    positive = layers.relu(net, x, part=f"{part}_positive")
-    steep = layers.power(net, positive, scale=HUGE, part=f"{part}_steep")
-    return clip_between(net, steep, float(np.finfo(np.float32).min), 1.0, positive)
+    return layers.relu(net, _steep(net, x, part)[0], part=part)
+
+
+def _steep(net: NetBuilder, x: Blob, part: str) -> tuple[Blob, Blob]:
+    """1 where x > 0, 0 where it is 0 and at most -1 where it is below; and a blob of -1.
+
+    -max(-2¹²⁷·max(2¹²⁷·x, -1), -1): there is no infinity in it.
+    """
+    minus_one = layers.constant_like(net, finite_like(net, x, part), -1.0, part=f"{part}_minus_one")
+    steep = layers.power(net, x, scale=HUGE, part=f"{part}_steep")
+    steep = layers.eltwise(net, [steep, minus_one], "MAX", part=f"{part}_bounded")
+    steeper = layers.power(net, steep, scale=-HUGE, part=f"{part}_steeper")
+    cut = layers.eltwise(net, [steeper, minus_one], "MAX", part=f"{part}_cut")
+    return layers.power(net, cut, scale=-1.0, part=f"{part}_turned"), minus_one
+
+
+def finite_like(net: NetBuilder, x: Blob, part: str = "") -> Blob:
+    """A blob of the shape of `x` without infinities: its Sigmoid.
+
+    For constants to be made from, which are 0·x + c: not every reader spares itself the product with an infinity.
+    """
+    return layers.unary(net, x, "Sigmoid", part=f"{part or 'blob'}_finite")
 
 
 @lowering("HardSigmoid")
@@ -133,5 +141,5 @@ def shrink(node: Node, net: NetBuilder) -> Blob:
 
 @lowering("Sign")
 def sign(node: Node, net: NetBuilder) -> Blob:
-    """clip(x·2¹²⁷, -1, 1)."""
-    return clip_between(net, layers.power(net, node.blob(), scale=HUGE, part="steep"), -1.0, 1.0, node.blob())
+    """The steps at 0 from -1 to 0 and to 1."""
+    return layers.eltwise(net, list(_steep(net, node.blob(), "sign")), "MAX")

@@ -1,14 +1,11 @@
-"""ReduceMean, ReduceSum and the other reductions over constant axes; CumSum."""
+"""ReduceMean, ReduceSum and the other reductions over constant axes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import linear_along
 from onnx2caffe.lowering.broadcasting import add
 from onnx2caffe.lowering.totals import largest, mean, product, smallest, total
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
@@ -96,13 +93,3 @@ def _reduce(node: Node, net: NetBuilder, axes: Axes | None, *, none: bool = Fals
         return x
     reduced = sorted(axis_of(axis, x.rank) for axis in (axes or range(x.rank)))
     return layers.reshape(net, METHODS[node.raw.op](net, x, reduced), node.shape(), part="shape")
-
-
-@lowering("CumSum")
-def cumulative_sum(node: Node, net: NetBuilder) -> Blob:
-    """Multiply by a triangular matrix along the axis."""
-    x = node.blob()
-    axis = axis_of(int(node.constant(1).item()), x.rank)
-    ones = np.ones((x.shape[axis], x.shape[axis]), np.float32)
-    matrix = np.tril(ones, -1 if node.attr("exclusive", 0) else 0)
-    return linear_along(net, x, axis, matrix.T if node.attr("reverse", 0) else matrix, part="sum")

@@ -10,6 +10,7 @@ from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.lowering.axes import enlarge, join, pieces, repeat
 from onnx2caffe.lowering.broadcasting import constant_beside
+from onnx2caffe.lowering.logic import is_not_zero
 from onnx2caffe.lowering.transposition import transpose as transpose_axes
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from onnx2caffe.registry import lowering
@@ -17,6 +18,7 @@ from onnx2caffe.registry import lowering
 # TensorProto.DataType.
 FLOATS = frozenset({1, 10, 11, 16})
 WHOLE = frozenset({6, 7, 12, 13})
+BOOL = 9
 ROUNDED = {10: "float16", 16: "bfloat16"}
 
 
@@ -87,12 +89,17 @@ def identity(node: Node, net: NetBuilder) -> Blob:
 
 @lowering("Cast")
 def cast(node: Node, net: NetBuilder) -> Blob:
-    """Nothing between float types, nor from whole numbers to others: Caffe computes in float32."""
-    kind = node.attr("to", 1)
+    """Nothing between float types, from truth values, and from whole numbers to others: Caffe computes in float32.
+
+    A truth value is 1 for what is not 0.
+    """
+    wanted = node.attr("to", 1)
+    if wanted in ROUNDED:
+        net.notes.append(f"{net.scope}: a cast to {ROUNDED[wanted]} is left out; Caffe computes in float32")
     dtype = node.raw.inputs[0].dtype
-    whole = dtype is not None and np.dtype(dtype).kind in "iu"
-    if kind not in FLOATS and not (whole and kind in WHOLE):
+    given = "" if dtype is None else np.dtype(dtype).kind
+    if wanted == BOOL and given != "b":
+        return is_not_zero(net, node.blob())
+    if wanted not in FLOATS and wanted != BOOL and not (wanted in WHOLE and given in ("i", "u", "b")):
         raise UnsupportedNodeError("it casts to a type that is not a float")
-    if kind in ROUNDED:
-        net.notes.append(f"{net.scope}: a cast to {ROUNDED[kind]} is left out; Caffe computes in float32")
     return node.blob()

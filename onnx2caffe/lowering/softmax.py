@@ -1,15 +1,13 @@
-"""Softmax, LogSoftmax, Hardmax, ArgMax and ArgMin."""
+"""Softmax, LogSoftmax and Hardmax."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.broadcasting import add, multiply_constant
-from onnx2caffe.lowering.piecewise import step
+from onnx2caffe.lowering.broadcasting import add
+from onnx2caffe.lowering.ranking import is_largest, places
 from onnx2caffe.lowering.totals import largest, total
 from onnx2caffe.node import Node, axis_of
 from onnx2caffe.registry import lowering
@@ -30,8 +28,7 @@ def _log_softmax(net: NetBuilder, x: Blob, axis: int) -> Blob:
 
 def _hardmax(net: NetBuilder, x: Blob, axis: int) -> Blob:
     """1 at the first of the largest values, 0 elsewhere."""
-    places = _places(net, x, axis, last=False)
-    return _is_largest(net, places, axis)
+    return is_largest(net, places(net, x, axis), axis)
 
 
 def _flat(node: Node, net: NetBuilder, function: AlongAxis) -> Blob:
@@ -86,40 +83,3 @@ def hardmax_flat(node: Node, net: NetBuilder) -> Blob:
 def hardmax(node: Node, net: NetBuilder) -> Blob:
     """Hardmax along one axis."""
     return _along(node, net, _hardmax)
-
-
-@lowering("ArgMax")
-def arg_max(node: Node, net: NetBuilder) -> Blob:
-    """The index of the largest value, as a float.
-
-    Caffe's own ArgMax layer gives the last of equal values, ONNX by default the first; so this is made of steps.
-    """
-    return _index(node, net, node.blob())
-
-
-@lowering("ArgMin")
-def arg_min(node: Node, net: NetBuilder) -> Blob:
-    """The index of the smallest value: ArgMax of -x."""
-    return _index(node, net, layers.power(net, node.blob(), scale=-1.0, part="turned"))
-
-
-def _index(node: Node, net: NetBuilder, x: Blob) -> Blob:
-    axis = axis_of(node.attr("axis", 0), x.rank)
-    last = bool(node.attr("select_last_index", 0))
-    best = largest(net, _places(net, x, axis, last=last), [axis])
-    # Place i got the number length - i, or i + 1 where the last is asked for.
-    place = layers.power(net, best, scale=1.0 if last else -1.0, shift=-1.0 if last else x.shape[axis], part="index")
-    return layers.reshape(net, place, node.shape(), part="shape")
-
-
-def _places(net: NetBuilder, x: Blob, axis: int, *, last: bool) -> Blob:
-    """At each largest value its place, 1 … length, counted so that the wanted one has the largest; 0 elsewhere."""
-    numbers = np.arange(1, x.shape[axis] + 1, dtype=np.float32)
-    ramp = (numbers if last else numbers[::-1]).reshape(-1, *[1] * (x.rank - axis - 1))
-    return multiply_constant(net, _is_largest(net, x, axis), ramp, "places")
-
-
-def _is_largest(net: NetBuilder, x: Blob, axis: int) -> Blob:
-    """1 where x is the largest along `axis`, else 0."""
-    behind = add(net, largest(net, x, [axis]), x, -1.0)
-    return layers.power(net, step(net, behind, "behind"), scale=-1.0, shift=1.0, part="is_largest")

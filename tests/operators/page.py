@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import onnx
 from onnx2caffe.left_out import LEFT_OUT
 from onnx2caffe.targets import PROFILES, Profile
 from onnx2caffe.targets.profile import Limits
+from onnx2caffe.written_out import WRITTEN_OUT
 from tests.operators.measure import Taken, measure, operators
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
@@ -33,11 +35,15 @@ onnx {version}.
 def render(table: dict[str, Taken]) -> str:
     """The page."""
     parts = [HEAD.format(version=onnx.__version__) + "\n".join(support_rows(table).values())]
-    parts.append("## What each target takes\n\n" + "\n".join(map(_target, PROFILES.values())))
     parts.append(
-        "## Left out\n\nOperators without a lowering. A net that has one can be cut before it with `outputs=[...]`.\n\n"
-        + "\n".join(left_out_rows().values())
+        "## Written out\n\nOperators that others stand for before the net is lowered.\n\n"
+        + "\n".join(rows_of(WRITTEN_OUT, "written out as").values())
     )
+    parts.append(
+        "## Left out\n\nOperators that are refused. A net that has one can be cut before it with `outputs=[...]`.\n\n"
+        + "\n".join(rows_of(LEFT_OUT, "why").values())
+    )
+    parts.append("## What each target takes\n\n" + "\n".join(map(_target, PROFILES.values())).rstrip())
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,9 +63,10 @@ def _cell(row: Taken, target: str) -> str:
     return "yes" if taken == row.cases else f"{taken} of {row.cases}" if taken else "no"
 
 
-def left_out_rows() -> dict[str, str]:
-    """Operator -> line of the table of what is left out."""
-    return {"": "| operator | why |\n|---|---|"} | {name: f"| {name} | {LEFT_OUT[name]} |" for name in sorted(LEFT_OUT)}
+def rows_of(texts: Mapping[str, str], title: str) -> dict[str, str]:
+    """Operator -> line of a table of operators and texts; the table's head has an empty name."""
+    head = f"| operator | {title} |\n|---|---|"
+    return {"": head} | {name: f"| {name} | {text} |" for name, text in sorted(texts.items())}
 
 
 def _target(profile: Profile) -> str:

@@ -4,8 +4,9 @@ import onnx.defs
 import pytest
 
 from onnx2caffe.left_out import LEFT_OUT
+from onnx2caffe.written_out import WRITTEN_OUT
 from tests.operators.measure import Taken, beyond_installed, measure, operators
-from tests.operators.page import PAGE, left_out_rows, support_rows
+from tests.operators.page import PAGE, rows_of, support_rows
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +27,21 @@ def test_page_is_fresh(measured: dict[str, Taken]) -> None:
         if name not in unknown and not lines.issuperset(row.splitlines())
     }
     assert stale == {}, "run `make docs`"
-    assert lines.issuperset(line for row in left_out_rows().values() for line in row.splitlines()), "run `make docs`"
+    rows = [*rows_of(LEFT_OUT, "why").values(), *rows_of(WRITTEN_OUT, "written out as").values()]
+    assert lines.issuperset(line for row in rows for line in row.splitlines()), "run `make docs`"
 
 
 def test_page_lists_no_operator_that_is_gone(measured: dict[str, Taken]) -> None:
     listed = {
         line.split(" | ")[0][2:] for line in _lines() if line.startswith("| ") and not line.startswith("| operator")
     }
-    assert listed - set(operators()) - set(LEFT_OUT) == set()
+    assert listed - set(operators()) - set(LEFT_OUT) - set(WRITTEN_OUT) == set()
 
 
-def test_every_operator_is_lowered_or_left_out_with_a_reason() -> None:
+def test_every_operator_is_lowered_or_written_out_or_left_out_with_a_reason() -> None:
     known = {schema.name for schema in onnx.defs.get_all_schemas() if not schema.domain}
-    assert known - set(operators()) - set(LEFT_OUT) == set()
+    assert known - set(operators()) - set(LEFT_OUT) - set(WRITTEN_OUT) == set()
+    assert set(operators()) & set(LEFT_OUT) == set(operators()) & set(WRITTEN_OUT) == set(LEFT_OUT) & set(WRITTEN_OUT)
     assert set(operators()) & set(LEFT_OUT) == set()
 
 

@@ -21,7 +21,7 @@ HIGHEST_RANK = 6
 
 @dataclass
 class Draft:
-    """The nodes so far, and the environment: float value -> shape.
+    """The nodes so far, and the environment: float value -> shape, and so for indices and truth values.
 
     `draw` is Hypothesis's. What is drawn decides the graph; weights follow from their place in it, so that shrinking
     never has to look at numbers.
@@ -32,6 +32,7 @@ class Draft:
     values: dict[str, Shape] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
     indices: dict[str, Shape] = field(default_factory=dict)
+    truths: dict[str, Shape] = field(default_factory=dict)
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: dict[str, TensorProto] = field(default_factory=dict)
 
@@ -95,17 +96,17 @@ class Draft:
                 reject()
             if len(shape) > HIGHEST_RANK:
                 reject()
-            environment = self.values if kind.tensor_type.elem_type == TensorProto.FLOAT else self.indices
-            environment[name] = shape
+            self._environments[kind.tensor_type.elem_type][name] = shape
         self.nodes.append(node)
         return names
 
     def _inferred(self, node: onnx.NodeProto) -> dict[str, onnx.TypeProto]:
         schema = onnx.defs.get_schema(node.op_type, self.opset, "")
         types = {
-            name: helper.make_tensor_type_proto(TensorProto.FLOAT, self.values[name])
+            name: helper.make_tensor_type_proto(element, environment[name])
+            for element, environment in self._environments.items()
             for name in node.input
-            if name in self.values
+            if name in environment
         }
         data = {name: self.initializers[name] for name in node.input if name in self.initializers}
         types |= {name: helper.make_tensor_type_proto(value.data_type, value.dims) for name, value in data.items()}
@@ -115,6 +116,10 @@ class Draft:
             )
         except (InferenceError, RuntimeError):
             reject()
+
+    @property
+    def _environments(self) -> dict[int, dict[str, Shape]]:
+        return {TensorProto.FLOAT: self.values, TensorProto.INT64: self.indices, TensorProto.BOOL: self.truths}
 
     def shape(self, name: str) -> Shape:
         """Shape of a float value or of an initializer."""
@@ -134,7 +139,12 @@ class Draft:
             "net",
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, self.values[name]) for name in self.inputs],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, self.values[name]) for name in floats]
-            + [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in self.indices.items()],
+            + [
+                helper.make_tensor_value_info(name, element, shape)
+                for element in (TensorProto.INT64, TensorProto.BOOL)
+                for name, shape in self._environments[element].items()
+                if name not in read
+            ],
             list(self.initializers.values()),
         )
         opsets = [helper.make_opsetid("", self.opset)]

@@ -13,7 +13,7 @@ from strategies import KINDS, Kind
 from onnx2caffe.targets import PROFILES
 
 # It shrinks to 13. onnxruntime lags behind onnx; what it cannot run is dropped.
-OPSETS = [13, *(opset for opset in range(7, min(onnx.defs.onnx_opset_version(), 25) + 1) if opset != 13)]
+OPSETS = [13, *(opset for opset in range(7, min(onnx.defs.onnx_opset_version(), 26) + 1) if opset != 13)]
 MOST_NODES = 6
 
 

@@ -83,3 +83,14 @@ def positive(net: Draft, x: str) -> str:
 @kind("function of positive numbers")
 def of_positive(net: Draft, x: str) -> str:
     return net.add(net.pick(["Sqrt", "Log", "Reciprocal"]), positive(net, x))
+
+
+@kind("hyperbolic", since=9)
+def hyperbolic(net: Draft, x: str) -> str:
+    operator = net.pick(["Sinh", "Cosh", "Asinh", "Acosh", "Atanh"])
+    if operator == "Asinh":
+        return net.add(operator, x)
+    # Between -0.96 and 0.96, and for Acosh from 1.1 on.
+    if operator == "Acosh":
+        return net.add(operator, net.add("Add", net.add("Abs", x), net.constant(np.array(1.1, np.float32))))
+    return net.add(operator, net.add("Mul", net.add("Tanh", x), net.constant(np.array(0.96, np.float32))))

@@ -72,7 +72,16 @@ def einsum(net: Draft, x: str) -> str:
     return net.add("Einsum", x, other, equation=f"{letters},{term}->{''.join(order)}")
 
 
-@kind("CumSum", since=11)
-def running_sum(net: Draft, x: str) -> str:
+@kind("CumSum and CumProd", since=11)
+def cumulative(net: Draft, x: str) -> str:
     axis = net.constant(np.array(net.number(0, len(net.values[x]) - 1), np.int64))
-    return net.add("CumSum", x, axis, exclusive=int(net.flag()), reverse=int(net.flag()))
+    operator = net.pick(["CumSum", "CumProd"]) if net.opset >= 26 else "CumSum"
+    return net.add(operator, x, axis, exclusive=int(net.flag()), reverse=int(net.flag()))
+
+
+@kind("Det", ranks=(2, 3, 4, 5), since=11)
+def determinant(net: Draft, x: str) -> str:
+    """Of a corner of the last two axes."""
+    size = net.number(1, min(3, *net.values[x][-2:]))
+    corner = net.add("Slice", x, net.ints([0, 0]), net.ints([size, size]), net.ints([-2, -1]))
+    return net.add("Det", corner)

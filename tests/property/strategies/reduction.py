@@ -1,5 +1,6 @@
-"""Reductions over any axes, in both forms; ArgMax."""
+"""Reductions over any axes, in both forms; ArgMax, and what takes its indices; TopK."""
 
+import numpy as np
 from draft import Draft
 
 from strategies.activation import positive
@@ -46,3 +47,22 @@ def reduction(net: Draft, x: str) -> str:
 def arg_max(net: Draft, x: str) -> str:
     operator = net.pick(["ArgMax", "ArgMin"])
     return net.add(operator, x, axis=net.number(0, len(net.values[x]) - 1), keepdims=int(net.flag()))
+
+
+@kind("TopK")
+def top(net: Draft, x: str) -> str:
+    axis = net.number(0, len(net.values[x]) - 1)
+    if net.opset < 10:
+        return net.add_all("TopK", x, axis=axis, k=1, outputs=2)[0]
+    largest = net.pick([0, 1]) if net.opset >= 11 else None
+    return net.add_all("TopK", x, net.ints([net.pick([1, 1, 1, 2])]), axis=axis, largest=largest, outputs=2)[0]
+
+
+@kind("OneHot", since=9)
+def one_hot(net: Draft, x: str) -> str:
+    """Of the indices of ArgMax, in some order of axes."""
+    axis = net.number(0, len(net.values[x]) - 1)
+    indices = net.add("ArgMax", x, axis=axis, keepdims=int(net.flag()))
+    depth = net.constant(np.array(net.number(2, 6), np.int64))
+    values = net.constant(np.array(net.pick([(0.0, 1.0), (0.5, -2.0), (1e6, 0.1)]), np.float32))
+    return net.add("OneHot", indices, depth, values, axis=net.number(-1, len(net.indices[indices])))

@@ -27,7 +27,7 @@ REFUSED = """
 refused (float[1,4] data) => (float[1,4] result)
 {
   first = Erf(data)
-  result = Acosh(first)
+  result = Acos(first)
 }"""
 
 

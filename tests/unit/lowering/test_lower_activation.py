@@ -170,5 +170,5 @@ def test_thresholded_relu_at_its_threshold(alpha: float) -> None:
 
 
 def test_sign_of_the_smallest_and_the_largest() -> None:
-    x = np.resize(np.float32([0, -0.0, 1.2e-38, -1.2e-38, 3e38, -3e38, 1, -1]), (2, 4, 3, 5))
+    x = np.resize(np.float32([0, -0.0, 1.2e-38, -1.2e-38, 3e38, -3e38, 1, -1, np.inf, -np.inf]), (2, 4, 3, 5))
     check(_one("Sign(x)").model(), inputs={"x": x}, tolerance=0)

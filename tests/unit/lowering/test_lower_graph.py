@@ -146,9 +146,11 @@ def test_all_refusals_at_once() -> None:
         "  - MaxPool 'b' ['1×8×72×72'] -> ['1×8×70×70']: "
         "dilated pooling (dilations [2, 2]) does not exist in Caffe\n"
         "  - Erf 'c' ['1×8×70×70'] -> ['1×8×70×70']: no exact translation of this operator (opset 13) to Caffe layers "
-        "is known. Remedy: cut the net before it with outputs=[...]\n"
+        "is known: no stock layer, and no sum or product of them, gives this function. Remedy: cut the net before it "
+        "with outputs=[...]\n"
         "  - Sin 'd' ['1×8×70×70'] -> ['1×8×70×70']: no exact translation of this operator (opset 13) to Caffe layers "
-        "is known. Remedy: cut the net before it with outputs=[...]\n"
+        "is known: no stock layer, and no sum or product of them, gives this function. Remedy: cut the net before it "
+        "with outputs=[...]\n"
         "  - Transpose 'y' ['1×8×70×70'] -> ['1×8×70×70']: the target 'bvlc' has no Permute layer, and pieces by "
         "Slice would be too many. Remedy: choose the target 'ssd'"
     )

@@ -32,13 +32,7 @@ def _reduce(operator: str, opset: int, shape: str, *, keep: int, axes: list[int]
     )
 
 
-def _cumsum(shape: str, axis: int, attributes: str = "") -> Case:
-    declared = f"<int64 a={{{axis}}}>"
-    return Case(f"(float[{shape}] x) => (float[] y) {declared} {{ y = CumSum<{attributes}>(x, a) }}")
-
-
 CASES = {
-    "cumulative sum": _cumsum("2,3,4", 1),
     **{
         f"{operator} {opset}, axes {axes}, keepdims {keep}": _reduce(operator, opset, "2,4,5,6", keep=keep, axes=axes)
         for (operator, opset), axes, keep in product(FORMS, AXES, (0, 1))
@@ -88,9 +82,3 @@ def test_without_permute(name: str) -> None:
 def test_log_sum_exp_of_large_numbers() -> None:
     text = "(float[2,4,5,6] x) => (float[] y) { y = ReduceLogSumExp<axes=[1]>(x) }"
     Case(text, 11, span=(500.0, 1000.0)).check()
-
-
-@pytest.mark.parametrize(("exclusive", "reverse"), product((0, 1), (0, 1)))
-@pytest.mark.parametrize(("shape", "axis"), [("2,4,5,6", -1), ("2,4,5,6", 1), ("2,4,5,6", 2), ("5", 0), ("3,4,5", 0)])
-def test_cumulative_sum(shape: str, axis: int, exclusive: int, reverse: int) -> None:
-    _cumsum(shape, axis, f"exclusive={exclusive}, reverse={reverse}").check()

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from agreement import Case, check, table
 
 SHAPE = "(float[2,4,3,5] x) => (float[] y)"
@@ -7,10 +6,6 @@ SHAPE = "(float[2,4,3,5] x) => (float[] y)"
 
 def _one(node: str, opset: int = 13, shape: str = "2,4,3,5", span: tuple[float, float] = (-3.0, 3.0)) -> Case:
     return Case(f"(float[{shape}] x) => (float[] y) {{ y = {node} }}", opset, span=span)
-
-
-def _index(node: str, opset: int = 13, shape: str = "2,4,3,5") -> Case:
-    return Case(f"(float[{shape}] x) => (int64[] y) {{ y = {node} }}", opset)
 
 
 CASES = {
@@ -26,17 +21,6 @@ CASES = {
     "hardmax": _one("Hardmax(x)"),
     "hardmax, channels": _one("Hardmax<axis=1>(x)"),
     "hardmax 12": _one("Hardmax<axis=2>(x)", 12),
-    "argmax": _index("ArgMax<axis=1>(x)"),
-    "argmax, default": _index("ArgMax(x)"),
-    "argmax, dropped axis": _index("ArgMax<axis=-1, keepdims=0>(x)"),
-    "argmax, rows": _index("ArgMax<axis=2, keepdims=0, select_last_index=1>(x)"),
-    "argmax 7": _index("ArgMax<axis=1>(x)", 7),
-    "argmax, 2-D": _index("ArgMax<axis=1, keepdims=0>(x)", 13, "3,100"),
-    "argmin": _index("ArgMin<axis=1, keepdims=0>(x)"),
-    "argmin 11, last axis": _index("ArgMin<axis=3>(x)", 11),
-    "argmax, used": Case(
-        f"{SHAPE} {{ i = ArgMax<axis=1>(x)\n j = Cast<to=6>(i)\n f = Cast<to=1>(j)\n y = Mul(f, x) }}"
-    ),
 }
 
 
@@ -45,23 +29,9 @@ def test_agrees(case: Case) -> None:
     case.check()
 
 
-@pytest.mark.parametrize("last", [0, 1])
-@pytest.mark.parametrize("operator", ["ArgMax", "ArgMin"])
-def test_which_of_equal_values(operator: str, last: int) -> None:
-    x = np.random.default_rng(0).integers(-1, 2, (2, 4, 3, 5)).astype(np.float32)
-    source = _index(f"{operator}<axis=1, select_last_index={last}>(x)").model()
-    check(source, inputs={"x": x}, tolerance=0)
-
-
 def test_hardmax_of_equal_values() -> None:
     x = np.random.default_rng(0).integers(-1, 2, (2, 4, 3, 5)).astype(np.float32)
     check(_one("Hardmax<axis=1>(x)").model(), inputs={"x": x}, tolerance=0)
-
-
-def test_neighbouring_floats_are_told_apart() -> None:
-    x = np.full((2, 4, 3, 5), 1.0, np.float32)
-    x[:, 2] = np.nextafter(np.float32(1), np.float32(2))
-    check(_index("ArgMax<axis=1>(x)").model(), inputs={"x": x}, tolerance=0)
 
 
 def test_very_unlikely_classes_keep_their_logarithm() -> None:

@@ -81,7 +81,7 @@ def skip_reshapes(model: CaffeModel) -> None:
         writes_shape = message.type == "Reshape" and 0 not in message.reshape_param.shape.dim[1:]
         while reads_flat or writes_shape:
             before = producers.get(message.bottom[0])
-            if before is None or not _keeps_batch(before):
+            if before is None or not _keeps_batch(before) or (reads_flat and _may_add_axes(before)):
                 break
             message.bottom[0] = before.message.bottom[0]
             layer.origin = (*before.origin, *layer.origin)
@@ -92,3 +92,8 @@ def _keeps_batch(layer: Layer) -> bool:
     if message.type == "Flatten":
         return True
     return message.type == "Reshape" and message.reshape_param.shape.dim[:1] == [0]
+
+
+def _may_add_axes(layer: Layer) -> bool:
+    """Whether it may read a blob of one axis, which has nothing to flatten: one value is left for each sample."""
+    return layer.message.type == "Reshape" and set(layer.message.reshape_param.shape.dim[1:]) == {1}

@@ -50,6 +50,8 @@ def _hits(net: NetBuilder, index: Blob, numbers: Array, end: str) -> Blob:
 
 def _either(net: NetBuilder, hits: Blob, off: float, on: float) -> Blob:
     """off·(1 - hits) + on·hits, each exactly."""
+    if (off, on) == (0.0, 1.0):
+        return hits
     if np.float32(on) - np.float32(off) + np.float32(off) == np.float32(on):
         return layers.power(net, hits, scale=float(np.float32(on) - np.float32(off)), shift=off)
     misses = layers.power(net, hits, scale=-off, shift=off, part="misses")

@@ -116,8 +116,7 @@ def _compare(example: Example, converted: CaffeModel, fed: Mapping[str, Array], 
 def _computes_vectors(model: onnx.ModelProto) -> bool:
     """Whether a tensor between the inputs and the outputs has one axis, or none."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
-    floats = [info for info in inferred if info.type.tensor_type.elem_type == onnx.TensorProto.FLOAT]
-    return any(info.type.tensor_type.HasField("shape") and len(_shape(info)) < 2 for info in floats)
+    return any(info.type.tensor_type.HasField("shape") and len(_shape(info)) < 2 for info in inferred)
 
 
 def readers_of(target: str) -> list[LastingWorker]:

@@ -21,6 +21,11 @@ def _one_hot(shape: str, axis: int, values: str = "{0.0, 1.0}", *, opset: int = 
 CASES = {
     **{f"of {shape}, axis {axis}": _one_hot(shape, axis) for shape, axis in [("2,4,3,5", -1), ("2,4,3,5", 1)]},
     "first axis": _one_hot("2,4,3,5", 0),
+    "behind the batch axis": Case(
+        "(float[1,3] x) => (float[] y) <int64 d={2}, float[2] v={0.0, 1.0}> {"
+        " i = ArgMax<axis=0, keepdims=0>(x)\n y = OneHot<axis=1>(i, d, v) }",
+        tolerance=0,
+    ),
     "last but one": _one_hot("2,4,3,5", -2),
     "of a vector": _one_hot("3,7", -1),
     "off and on": _one_hot("2,4,3,5", 1, "{-2.0, 3.5}"),

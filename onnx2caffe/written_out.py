@@ -10,7 +10,7 @@ _BY_FORM = {
     "HannWindow",
     "the Cast to that type, which is known before the net runs": "CastLike",
     "a Gather, where its condition is constant; else its shape depends on the values": "Compress",
-    "Transpose, ReduceSum, MatMul and Mul; one that takes a diagonal is refused": "Einsum",
+    "Transpose, ReduceSum, MatMul and Mul": "Einsum",
     "its steps, one after the other, where the weights and their number are constant": "RNN GRU LSTM",
     "the branch that is taken, where its condition is constant": "If",
     _DEFINED: "AffineGrid Attention CausalConvWithState CenterCropPad RotaryEmbedding SwiGLU",

@@ -24,10 +24,10 @@ LARGEST_GROWN = 1 << 24
 
 _LARGEST_SHAPE = 1024
 
-# Their value depends on more than their inputs.
-_NEVER = frozenset(
-    {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
-)
+# Their value depends on more than their inputs, or is no array.
+_RANDOM = "RandomNormal RandomUniform RandomNormalLike RandomUniformLike Multinomial Bernoulli"
+_SEQUENCE = "SequenceConstruct SequenceEmpty SequenceInsert SequenceErase SplitToSequence Optional"
+_NEVER = frozenset((*_RANDOM.split(), *_SEQUENCE.split()))
 
 _CONSTANT_FORMS: dict[str, type[np.generic]] = {
     "value_float": np.float32,

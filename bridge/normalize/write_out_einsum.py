@@ -23,15 +23,12 @@ _REDUCE_SUM_WITH_AXES_AS_INPUT = 13
 
 
 def write_out_einsum(graph: gs.Graph) -> bool:
-    """Write out every Einsum of static shapes; one that takes a diagonal stays as it is."""
+    """Write out every Einsum of static shapes."""
     changed = False
     for node in list(graph.nodes):
         if node.op != "Einsum" or node.domain or any(not _is_static(tensor) for tensor in node.inputs):
             continue
-        letters, result = _letters(node)
-        if any(len(set(term)) < len(term) for term in (*letters, result)):
-            continue
-        _WrittenOut(graph, node).put_in(letters, result)
+        _WrittenOut(graph, node).put_in(*_letters(node))
         changed = True
     return changed
 
@@ -76,9 +73,8 @@ class _WrittenOut:
         for tensor, term in zip(inputs, letters, strict=True):
             for length, letter in zip(tensor.shape, term, strict=True):
                 sizes[letter] = max(sizes.get(letter, 1), int(length))
-        waiting = [
-            self._without_broadcast(_Term(tensor, term), sizes) for tensor, term in zip(inputs, letters, strict=True)
-        ]
+        terms = [_Term(tensor, term) for tensor, term in zip(inputs, letters, strict=True)]
+        waiting = [self._without_broadcast(self._diagonal(term), sizes) for term in terms]
         whole = waiting.pop(0)
         while True:
             needed = set(result).union(*(term.letters for term in waiting))
@@ -89,6 +85,23 @@ class _WrittenOut:
             later = set(result).union(*(term.letters for term in waiting))
             whole = self._product(whole, self._summed(other, later | set(whole.letters)), later)
         self._new.put_in([self._transposed(whole, result).tensor])
+
+    def _diagonal(self, term: _Term) -> _Term:
+        """With one axis for every letter: of two axes of one letter, the places at which their indices are equal."""
+        twice = next((letter for letter in term.letters if term.letters.count(letter) > 1), None)
+        if twice is None:
+            return term
+        first, second = (axis for axis, letter in enumerate(term.letters) if letter == twice)
+        others = [axis for axis in range(len(term.letters)) if axis not in (first, second)]
+        shape, length = [int(term.tensor.shape[axis]) for axis in others], int(term.tensor.shape[first])
+        order = [*others, first, second]
+        new, letters = self._new, "".join(term.letters[axis] for axis in others) + twice
+        if isinstance(term.tensor, gs.Constant):
+            return self._diagonal(_Term(new.constant(term.tensor.values.diagonal(0, first, second)), letters))
+        turned = new.add("Transpose", [term.tensor], [*shape, length, length], perm=order)
+        flat = new.reshape(turned, [*shape, length * length])
+        places = new.constant(np.arange(length) * (length + 1))
+        return self._diagonal(_Term(new.add("Gather", [flat, places], [*shape, length], axis=len(others)), letters))
 
     def _without_broadcast(self, term: _Term, sizes: dict[str, int]) -> _Term:
         """Without the axes of length 1 that stand for a longer one."""

@@ -1,7 +1,8 @@
 """MaxPool, AveragePool and the global pools.
 
 Caffe rounds the pooled size up and pads both sides alike. Its windows therefore start where ONNX's do whenever its
-pad is ONNX's first pad plus a multiple of the stride; what it makes too much is cut off.
+pad is ONNX's first pad plus a multiple of the stride; what it makes too much is cut off. Its windows have no gaps: for
+those that have, the values are put side by side first.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import pooled_size
+from onnx2caffe.lowering.axes import select
 from onnx2caffe.lowering.broadcasting import multiply_constant
 from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
 from onnx2caffe.lowering.spatial import crop, pad_with_zeros
@@ -23,7 +25,7 @@ from onnx2caffe.registry import lowering
 
 @dataclass(frozen=True)
 class Window:
-    """The windows of one axis: window i covers start + i·stride … + kernel - 1, for i < count.
+    """The windows of one axis: window i covers start + i·stride + j·dilation for j < kernel, and i < count.
 
     Positions count from the first value of the input, so `start` is minus the pad before.
     """
@@ -34,6 +36,17 @@ class Window:
     before: int
     after: int
     count: int
+    dilation: int = 1
+
+    @property
+    def reach(self) -> int:
+        """Positions from the first value of a window to its last."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def taps(self, index: int) -> range:
+        """The positions of window `index`."""
+        start = index * self.stride - self.before
+        return range(start, start + self.reach, self.dilation)
 
     def in_caffe(self) -> tuple[int, int] | None:
         """(pad, windows to cut in front) of a Caffe pooling with these windows among its own; None if there is none."""
@@ -56,29 +69,53 @@ class Window:
 
     def used_length(self) -> int:
         """How much of an unpadded input the windows reach."""
-        return min(self.size, (self.count - 1) * self.stride + self.kernel)
+        return min(self.size, (self.count - 1) * self.stride + self.reach)
 
     def last_end(self) -> int:
         """One beyond the last position that the windows cover."""
-        return (self.count - 1) * self.stride - self.before + self.kernel
+        return (self.count - 1) * self.stride - self.before + self.reach
 
     def inside(self, index: int, *, padded: bool) -> int:
         """Number of positions of window `index` that lie in the input, or in the padded input."""
         low, high = (-self.before, self.size + self.after) if padded else (0, self.size)
-        start = index * self.stride - self.before
-        return max(0, min(start + self.kernel, high) - max(start, low))
+        return sum(low <= tap < high for tap in self.taps(index))
 
 
 def _windows(node: Node, x: Blob) -> tuple[Window, Window]:
     """The windows along the rows and columns of the picture `x`."""
     kernel, stride = spatial_pair(node, "kernel_shape", 1), spatial_pair(node, "strides", 1)
     dilation = spatial_pair(node, "dilations", 1)
-    if any(d != 1 and k != 1 for d, k in zip(dilation, kernel, strict=True)):
-        raise UnsupportedNodeError(f"dilated pooling (dilations {list(dilation)}) does not exist in Caffe")
-    before, after = window_pads(node, x, kernel, stride, (1, 1))
+    if any(d > 1 and k > 1 for d, k in zip(dilation, kernel, strict=True)) and node.attr(
+        "auto_pad", "NOTSET"
+    ).startswith("SAME"):
+        raise UnsupportedNodeError("it is dilated, and pads by auto_pad, of which runtimes make different sizes")
+    before, after = window_pads(node, x, kernel, stride, dilation)
     size = pair((1, *node.shape()[2:])[-2:])
-    first, second = (Window(x.shape[2 + i], kernel[i], stride[i], before[i], after[i], size[i]) for i in range(2))
+    first, second = (
+        Window(x.shape[2 + i], kernel[i], stride[i], before[i], after[i], size[i], dilation[i] if kernel[i] > 1 else 1)
+        for i in range(2)
+    )
     return first, second
+
+
+def _without_gaps(net: NetBuilder, x: Blob, windows: tuple[Window, Window]) -> tuple[Blob, tuple[Window, Window]]:
+    """`x` with the values of dilated windows side by side, and the windows of that.
+
+    A value beyond the edge, which the maximum passes over, is stood in for by another one of its window.
+    """
+    closed = list(windows)
+    for i, window in enumerate(windows):
+        if window.dilation == 1:
+            continue
+        places: list[int] = []
+        for index in range(window.count):
+            within = [tap for tap in window.taps(index) if 0 <= tap < window.size]
+            if not within:
+                raise UnsupportedNodeError("one of its windows lies wholly outside its input")
+            places += [tap if tap in within else within[0] for tap in window.taps(index)]
+        x = select(net, x, 2 + i, places, part=f"taps_{'hw'[i]}")
+        closed[i] = Window(len(places), window.kernel, window.kernel, 0, 0, window.count)
+    return x, (closed[0], closed[1])
 
 
 def _pool(net: NetBuilder, x: Blob, method: str, windows: tuple[Window, Window]) -> Blob | None:
@@ -101,7 +138,7 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
     if node.output_count > 1:
         raise UnsupportedNodeError("its second output (indices) has no counterpart")
     x = as_picture(net, node.blob())
-    windows = _windows(node, x)
+    x, windows = _without_gaps(net, x, _windows(node, x))
     y = _pool(net, x, "MAX", windows)
     if y is None:
         # Windows that would lie beyond the edge: without the rows no window reads there are none.
@@ -128,17 +165,18 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
     if any(w.starts_outside() for w in windows):
         raise UnsupportedNodeError("its last window lies wholly outside its input")
     divisors = [np.array([w.inside(i, padded=include_pad) for i in range(w.count)], np.float64) for w in windows]
-    whole = all(w.last_end() <= w.size + w.before for w in windows)
+    whole = all(w.last_end() <= w.size + w.before and w.dilation == 1 for w in windows)
     y = _pool(net, x, "AVE", windows) if whole and all(_keeps_phase(w) for w in windows) else None
     if y is None:
         before = pair([w.before for w in windows])
         beyond = pair([max(0, w.last_end() - w.size) for w in windows])
         weight = np.full((x.shape[1], 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
-        if before == beyond:
-            y = layers.convolution(net, x, weight, None, stride=stride, pad=before, group=x.shape[1], part="mean")
-        else:
-            padded = pad_with_zeros(net, x, before, beyond)
-            y = layers.convolution(net, padded, weight, None, stride=stride, group=x.shape[1], part="mean")
+        dilation, group = pair([w.dilation for w in windows]), x.shape[1]
+        if before != beyond:
+            x, before = pad_with_zeros(net, x, before, beyond), (0, 0)
+        y = layers.convolution(
+            net, x, weight, None, stride=stride, pad=before, dilation=dilation, group=group, part="mean"
+        )
         y = crop(net, y, (0, 0), pair([w.count for w in windows]))
     factors = np.multiply.outer(kernel[0] / divisors[0], kernel[1] / divisors[1])
     if not np.all(factors == 1):

@@ -91,6 +91,9 @@ def conv_transpose(net: Draft, x: str) -> str:
     )
 
 
+_DILATED_SINCE = {"MaxPool": 10, "LpPool": 18, "AveragePool": 19}
+
+
 def _pool(net: Draft, x: str, operator: str, **attributes: Any) -> str:
     kernel = kernel_of(net, x)
     pads = pads_of(net, [k - 1 for k in kernel])
@@ -100,19 +103,14 @@ def _pool(net: Draft, x: str, operator: str, **attributes: Any) -> str:
         strides = [min(stride, k) for stride, k in zip(strides, kernel, strict=True)]
     if net.opset >= 10 and operator != "LpPool":
         attributes["ceil_mode"] = int(net.flag())
+    if net.opset >= _DILATED_SINCE[operator] and net.flag():
+        attributes["dilations"] = dilations_of(net, x, kernel)
     return net.add(operator, x, kernel_shape=kernel, strides=strides, **pads, **attributes)
 
 
 @kind("MaxPool", ranks=PICTURES)
 def max_pool(net: Draft, x: str) -> str:
     return _pool(net, x, "MaxPool")
-
-
-@kind("MaxPool, dilated", ranks=(4,), since=10)
-def dilated_max_pool(net: Draft, x: str) -> str:
-    kernel = kernel_of(net, x)
-    dilations = dilations_of(net, x, kernel)
-    return net.add("MaxPool", x, kernel_shape=kernel, dilations=dilations, strides=strides_of(net, 2))
 
 
 @kind("AveragePool", ranks=PICTURES)

@@ -12,8 +12,8 @@ from bridge import UnsupportedModelError
 PADS = [(0, 0), (1, 1), (2, 2), (0, 1), (1, 0), (0, 2), (2, 1)]
 
 
-def _pool(attributes: str, operator: str, size: str = "1,2,9,7") -> Case:
-    return Case(f"(float[{size}] x) => (float[] y) {{ y = {operator}<{attributes}>(x) }}")
+def _pool(attributes: str, operator: str, size: str = "1,2,9,7", opset: int = 13) -> Case:
+    return Case(f"(float[{size}] x) => (float[] y) {{ y = {operator}<{attributes}>(x) }}", opset)
 
 
 CASES = {
@@ -28,6 +28,20 @@ CASES = {
     "max, 3-D": _pool("kernel_shape=[3], strides=[2], pads=[1,0]", "MaxPool", "2,3,9"),
     "max, 3-D, same": _pool('kernel_shape=[2], strides=[2], auto_pad="SAME_UPPER"', "MaxPool", "2,3,9"),
     "max, one tap, dilated": _pool("kernel_shape=[1,1], dilations=[2,2], strides=[2,2]", "MaxPool"),
+    **{
+        f"{operator}, dilated, {name}": _pool(attributes, operator, "1,2,11,8", 19)
+        for operator in ("MaxPool", "AveragePool")
+        for name, attributes in (
+            ("both ways", "kernel_shape=[2,2], dilations=[2,3]"),
+            ("columns alone", "kernel_shape=[3,2], dilations=[1,2], strides=[2,1]"),
+            ("padded", "kernel_shape=[3,2], dilations=[2,2], strides=[2,2], pads=[2,1,1,1]"),
+            ("rounded up", "kernel_shape=[2,2], dilations=[2,2], strides=[3,3], ceil_mode=1"),
+        )
+    },
+    "average, dilated, pads counted": _pool(
+        "kernel_shape=[3,2], dilations=[2,2], pads=[2,1,2,1], count_include_pad=1", "AveragePool", "2,3,9,7", 19
+    ),
+    "max, dilated, 3-D": _pool("kernel_shape=[3], dilations=[2], pads=[1,2]", "MaxPool", "2,3,9"),
     "average, 3-D": _pool("kernel_shape=[3], strides=[2], pads=[1,1]", "AveragePool", "2,3,8"),
     "average, rectangular": _pool("kernel_shape=[4,1], strides=[1,3]", "AveragePool"),
     "average, batch 2": _pool("kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]", "AveragePool", "2,3,8,8"),
@@ -109,7 +123,10 @@ def test_no_more_layers_than_needed(size: int, attributes: str, layers: list[str
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x)", "dilated pooling (dilations [2, 2]) does not exist"),
+        (
+            'y = MaxPool<kernel_shape=[2,2], dilations=[2,2], auto_pad="SAME_UPPER">(x)',
+            "is dilated, and pads by auto_pad",
+        ),
         ("y, i = MaxPool<kernel_shape=[2,2]>(x)\n z = Cast<to=1>(i)", "its second output (indices)"),
     ],
 )

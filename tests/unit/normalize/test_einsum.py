@@ -1,8 +1,6 @@
-import pytest
-from agreement import Case, check, layer_types, model, table
+from agreement import Case, check, layer_types, table
 
 import bridge
-from bridge import UnsupportedModelError
 from bridge.origins import walk_back
 
 
@@ -49,6 +47,11 @@ CASES = {
     "two weights first": Case(
         '(float[2,4] x) => (float[] y) <float[5,3] v, float[3,4] w> { y = Einsum<equation="ok,ki,bi->bo">(v, w, x) }'
     ),
+    "diagonal": _one("bii->bi", "2,3,3"),
+    "trace": _one("bii->b", "2,3,3"),
+    "diagonal, implicit": _one("iji", "3,2,3"),
+    "diagonal in front of the batch": _one("iinb->bn", "3,3,2,4"),
+    "diagonal of a weight": _two("bi,ioo->bo", "2,3", "3,4,4"),
     "inside a net": Case(
         """(float[1,3,4,4] x) => (float[] y) <float[6,3,1,1] k, float[6,5] w> {
         a = Conv(x, k)\n b = Einsum<equation="bchw,cd->bdhw">(a, w)\n y = Relu(b) }"""
@@ -75,8 +78,3 @@ def test_the_intermediate_has_its_parts() -> None:
     made = bridge.to_onnx(CASES["scores of attention"].model())
     assert [node.op_type for node in made.graph.node] == ["Transpose", "MatMul"]
     check(made)
-
-
-def test_a_diagonal_is_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"Einsum 'y' .*no exact translation"):
-        bridge.to_caffe(model('(float[3,3] x) => (float[] y) { y = Einsum<equation="ii->i">(x) }'))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 _BITS = "works on the bits of whole numbers, as many as 64; a Caffe blob holds float32"
 _NO_NUMBER = "tells what is no number; readers differ in which of two operands MAX and ReLU keep where one is NaN"
-_FUNCTION = "no stock layer, and no sum or product of them, gives this function"
+_ANGLE = "an angle of any size would have to be brought into one turn first, which needs rounding"
+_NOT_YET = "polynomials would give it, as they give Erf; not done, since no net for pictures is known to use it"
 _ROUNDING = "could be had only from how sums are rounded, which a reader that merges layers or has other floats undoes"
 _DATA = "what it reads or makes depends on the values: Caffe's shapes and places are fixed before it runs"
 _CONTROL = "a graph inside the graph: fold it first (onnxruntime or onnx-simplifier make a flat graph where they can)"
@@ -19,7 +20,8 @@ _SAMPLING = "places between pixels that are themselves computed; stock Caffe has
 _BY_REASON = {
     _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
     _NO_NUMBER: "IsInf IsNaN",
-    _FUNCTION: "Acos Asin Atan Cos Sin Tan Erf",
+    _ANGLE: "Cos Sin Tan",
+    _NOT_YET: "Acos Asin Atan",
     _ROUNDING: "Ceil Floor Round Mod",
     _DATA: "NonZero NonMaxSuppression Unique TensorScatter MaxUnpool",
     _CONTROL: "Loop Scan SequenceMap",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi, prod, sqrt
+from math import prod
 from typing import Any
 
 from onnx2caffe import fuse, layers
@@ -138,23 +138,4 @@ def mish(node: Node, net: NetBuilder) -> Blob:
     if net.profile.has("Mish"):
         return layers.unary(net, x, "Mish")
     gate = layers.unary(net, _softplus(net, x, "softplus"), "TanH", part="gate")
-    return layers.eltwise(net, [x, gate], "PROD")
-
-
-@lowering("Gelu")
-def gelu(node: Node, net: NetBuilder) -> Blob:
-    """With approximate="tanh": x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
-    if node.attr("approximate", "none") != "tanh":
-        raise UnsupportedNodeError(
-            "Gelu needs the error function, which no stock Caffe layer computes",
-            'export the net with Gelu(approximate="tanh")',
-        )
-    x = node.blob()
-    cube = layers.power(net, x, power=3.0, part="cube")
-    root = sqrt(2 / pi)
-    if net.profile.limits.eltwise_coeff:
-        inner = layers.eltwise(net, [x, cube], "SUM", coeff=(root, root * 0.044715), part="inner")
-    else:
-        inner = layers.weighted_sum(net, [x, cube], (root, root * 0.044715), part="inner")
-    gate = layers.power(net, layers.unary(net, inner, "TanH", part="tanh"), scale=0.5, shift=0.5, part="gate")
     return layers.eltwise(net, [x, gate], "PROD")

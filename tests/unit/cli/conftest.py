@@ -26,7 +26,7 @@ REFUSED = """
 <ir_version: 8, opset_import: ["": 13]>
 refused (float[1,4] data) => (float[1,4] result)
 {
-  first = Erf(data)
+  first = Sin(data)
   result = Acos(first)
 }"""
 

@@ -157,11 +157,6 @@ def test_refusals(text: str, reason: str) -> None:
         bridge.to_caffe(model(text))
 
 
-def test_gelu_with_the_error_function_is_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"Gelu needs the error function.*Remedy: export the net with Gelu"):
-        bridge.to_caffe(_one("Gelu(x)", 20).model())
-
-
 @pytest.mark.parametrize("alpha", [-0.7, 1.0])
 def test_thresholded_relu_at_its_threshold(alpha: float) -> None:
     near = np.nextafter(np.float32([alpha, alpha]), np.float32([-9, 9]))

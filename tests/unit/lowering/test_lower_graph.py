@@ -134,8 +134,8 @@ def test_output_that_is_not_computed_is_refused() -> None:
 def test_all_refusals_at_once() -> None:
     text = """(float[1,4,72,72] x) => (float[] y) <float[8,4,3,3] w> {
         a = Conv<pads=[1,1,1,1]>(x, w)
-        b = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(a)
-        c = Erf(b)
+        b = LRN<size=4>(a)
+        c = Tan(b)
         d = Sin(c)
         y = Transpose<perm=[0,1,3,2]>(d)
     }"""
@@ -143,20 +143,19 @@ def test_all_refusals_at_once() -> None:
         bridge.to_caffe(model(text), target="bvlc")
     assert str(error.value) == (
         "4 nodes cannot be computed exactly by BVLC Caffe 1.0:\n"
-        "  - MaxPool 'b' ['1×8×72×72'] -> ['1×8×70×70']: "
-        "dilated pooling (dilations [2, 2]) does not exist in Caffe\n"
-        "  - Erf 'c' ['1×8×70×70'] -> ['1×8×70×70']: no exact translation of this operator (opset 13) to Caffe layers "
-        "is known: no stock layer, and no sum or product of them, gives this function. Remedy: cut the net before it "
-        "with outputs=[...]\n"
-        "  - Sin 'd' ['1×8×70×70'] -> ['1×8×70×70']: no exact translation of this operator (opset 13) to Caffe layers "
-        "is known: no stock layer, and no sum or product of them, gives this function. Remedy: cut the net before it "
-        "with outputs=[...]\n"
-        "  - Transpose 'y' ['1×8×70×70'] -> ['1×8×70×70']: the target 'bvlc' has no Permute layer, and pieces by "
+        "  - LRN 'b' ['1×8×72×72'] -> ['1×8×72×72']: LRN of even size 4; Caffe's windows are odd\n"
+        "  - Tan 'c' ['1×8×72×72'] -> ['1×8×72×72']: no exact translation of this operator (opset 13) to Caffe layers "
+        "is known: an angle of any size would have to be brought into one turn first, which needs rounding. Remedy: "
+        "cut the net before it with outputs=[...]\n"
+        "  - Sin 'd' ['1×8×72×72'] -> ['1×8×72×72']: no exact translation of this operator (opset 13) to Caffe layers "
+        "is known: an angle of any size would have to be brought into one turn first, which needs rounding. Remedy: "
+        "cut the net before it with outputs=[...]\n"
+        "  - Transpose 'y' ['1×8×72×72'] -> ['1×8×72×72']: the target 'bvlc' has no Permute layer, and pieces by "
         "Slice would be too many. Remedy: choose the target 'ssd'"
     )
     assert [(refusal.node, refusal.operator) for refusal in error.value.refusals] == [
-        ("b", "MaxPool"),
-        ("c", "Erf"),
+        ("b", "LRN"),
+        ("c", "Tan"),
         ("d", "Sin"),
         ("y", "Transpose"),
     ]

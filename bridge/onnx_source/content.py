@@ -41,20 +41,6 @@ def refuse_odd_values(graph: gs.Graph) -> None:
             raise SourceError(f"Input {tensor.name!r} is of a type that Caffe does not have; it takes float32.")
 
 
-def refuse_integer_inputs(graph: gs.Graph) -> None:
-    """Refuse integer inputs that are still read when all shapes are known; the others go."""
-    for tensor in list(graph.inputs):
-        kind = np.dtype(tensor.dtype).kind
-        if kind == "f":
-            continue
-        if tensor.outputs or any(tensor is output for output in graph.outputs):
-            raise SourceError(
-                f"Input {tensor.name!r} is {np.dtype(tensor.dtype)}; a Caffe net takes float32. Cut the graph behind "
-                "what reads it, or export the model with a float input."
-            )
-        graph.inputs.remove(tensor)
-
-
 def refuse_impossible_blobs(graph: gs.Graph) -> None:
     """Refuse computed tensors with no number in them, or with more than a Caffe blob can have."""
     for node in graph.nodes:

@@ -17,7 +17,6 @@ from bridge.normalize.settle_shapes import settle_shapes
 from bridge.onnx_source.content import (
     check_weights_fit,
     refuse_impossible_blobs,
-    refuse_integer_inputs,
     refuse_odd_values,
     refuse_quantised,
 )
@@ -28,6 +27,7 @@ from bridge.onnx_source.inputs import FixedShape, fix_inputs
 from bridge.onnx_source.structure import check_structure, check_unique
 from bridge.onnx_source.validity import check_nodes
 from bridge.onnx_source.weights import StoredValues, is_large, stored
+from bridge.onnx_source.whole_inputs import take_as_float
 from bridge.origins import read_sources, record
 from onnx2caffe.errors import ConversionError, SourceError
 
@@ -92,7 +92,7 @@ def open_model(
     notes = _settle(graph)
     check_nodes(graph)
     refuse_impossible_blobs(graph)
-    refuse_integer_inputs(graph)
+    notes += take_as_float(graph)
     if not allow_non_finite:
         refuse_non_finite(graph)
     return OpenedModel(graph, notes)

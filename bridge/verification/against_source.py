@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from bridge.convert import as_model, lowered, to_intermediate
 from bridge.source import Source
@@ -21,7 +22,7 @@ from bridge.verification.first_difference import first_difference
 from bridge.verification.readers import installed_readers
 from bridge.verification.readers.reader import Reader
 from bridge.verification.reference import source_outputs
-from bridge.verification.reference_onnx import intermediate_tensors, node_outputs, run_onnx
+from bridge.verification.reference_onnx import input_types, intermediate_tensors, node_outputs, run_onnx
 from bridge.verification.report import FirstDifference, Report
 from bridge.verification.run import run_readers
 from bridge.verification.samples import split_samples
@@ -54,7 +55,7 @@ def verify(
         model: what `to_caffe` gave, or the prefix of a saved pair.
         source: what it was converted from.
         samples: float32 input (N, C, H, W), as the model takes it; a mapping from input name to array; or how many
-            normally distributed samples to draw.
+            samples to draw, normally distributed, or whole numbers of 0 to 255 where the source takes such.
         files: the prefix at which a CaffeModel is saved already; it is saved to a folder of its own otherwise.
         readers: where to run it; every reader found on this machine if left out.
         tolerance: largest |difference| allowed, as a part of the largest |output| of the source.
@@ -65,7 +66,7 @@ def verify(
         ConversionError: the source or the pair cannot be read, or the samples do not fit.
     """
     loaded, saved = _opened(model, source, files, conversion)
-    raw = _inputs(samples, loaded.inputs, seed)
+    raw = _inputs(samples, loaded.inputs, seed, source)
     chosen, missing = _readers(readers)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
@@ -131,12 +132,15 @@ def _outputs_by_name(blobs: Mapping[str, str], names: Sequence[str]) -> dict[str
     return dict(zip(names, blobs, strict=True))
 
 
-def _inputs(samples: Samples, shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, FloatArray]:
+def _inputs(
+    samples: Samples, shapes: Mapping[str, tuple[int, ...]], seed: int, source: Source
+) -> dict[str, FloatArray]:
     """Input -> array; drawn where only their number is given."""
     if isinstance(samples, int):
         random = np.random.default_rng(seed)
+        types = input_types(source) if isinstance(source, (str, PathLike, onnx.ModelProto)) else {}
         drawn = {
-            name: [random.normal(size=shape).astype(np.float32) for _ in range(samples)]
+            name: [_drawn(random, shape, types.get(name, np.dtype(np.float32))) for _ in range(samples)]
             for name, shape in shapes.items()
         }
         made = {name: np.concatenate(arrays) for name, arrays in drawn.items()}
@@ -151,6 +155,14 @@ def _inputs(samples: Samples, shapes: Mapping[str, tuple[int, ...]], seed: int) 
     except ValueError as error:
         raise ConversionError(f"The samples do not fit: {error}.") from None
     return made
+
+
+def _drawn(random: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
+    """Normally distributed numbers; whole ones as of a picture, or truth values, where the source takes these."""
+    if dtype.kind in "iub":
+        high = 1 if dtype.kind == "b" else min(255, np.iinfo(dtype).max)
+        return random.integers(0, high, shape, endpoint=True).astype(np.float32)
+    return random.normal(size=shape).astype(np.float32)
 
 
 def _readers(readers: Iterable[Reader] | None) -> tuple[list[Reader], dict[str, str]]:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from bridge.verification.errors import ReferenceModelError
@@ -41,16 +43,32 @@ def run_onnx(
     try:
         session = onnxruntime.InferenceSession(_source(model, fetch), options, providers=["CPUExecutionProvider"])
         shapes = {item.name: _static(item.shape, inputs.get(item.name)) for item in session.get_inputs()}
+        types = {item.name: _dtype(item.type) for item in session.get_inputs()}
         names = [item.name for item in session.get_outputs()] if fetch is None else list(fetch)
         runs = []
         for sample in split_samples(inputs, shapes):
             given = {name: sample[name] for name in names if name in sample}
             wanted = [name for name in names if name not in given]
-            found = dict(zip(wanted, session.run(wanted, sample) if wanted else [], strict=True))
+            fed = {name: _as_type(name, array, types[name]) for name, array in sample.items()}
+            found = dict(zip(wanted, session.run(wanted, fed) if wanted else [], strict=True))
             runs.append({name: np.asarray({**given, **found}[name], np.float32) for name in names})
         return join_samples(runs)
+    except ReferenceModelError:
+        raise
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         raise ReferenceModelError(f"onnxruntime cannot run the model: {' '.join(str(error).split())}") from error
+
+
+def input_types(model: onnx.ModelProto | str | PathLike[str]) -> dict[str, np.dtype[Any]]:
+    """Return the type that a model declares for each input."""
+    if not isinstance(model, onnx.ModelProto):
+        model = onnx.load(model, load_external_data=False)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return {
+        info.name: np.dtype(onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type))
+        for info in model.graph.input
+        if info.name not in weights
+    }
 
 
 def intermediate_tensors(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -82,6 +100,22 @@ def _source(model: onnx.ModelProto | str | PathLike[str], fetch: Sequence[str] |
     # Two serialised messages one after the other are their merger, in which repeated fields are appended
     # (protobuf's encoding, "Last One Wins"): no copy of the model, and the caller's is left alone.
     return serialised + extra.SerializeToString()
+
+
+def _dtype(kind: str) -> np.dtype[Any]:
+    """Of onnxruntime's name of a tensor's type, such as tensor(uint8)."""
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+
+
+def _as_type(name: str, array: FloatArray, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The array as the model takes it; whole numbers stay what they are, truth is what is not 0."""
+    if dtype.kind == "b":
+        return np.not_equal(array, 0)
+    given = array.astype(dtype)
+    if dtype.kind in "iu" and not np.array_equal(given, array):
+        raise ReferenceModelError(f"Input {name!r} takes whole numbers ({dtype}); it was given others.")
+    return given
 
 
 def _static(shape: Sequence[int | str | None], given: FloatArray | None) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from onnx2caffe.node import UnsupportedNodeError
 
 MOST_PIECES = 64
 WIDEST_CONCAT = 32
+LARGEST_MATRIX = 1 << 26
 
 
 def as_planes(net: NetBuilder, x: Blob, first: int, last: int, *, part: str = "planes") -> Blob:
@@ -77,6 +78,10 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
 
     One Slice for a range; a Pooling over single values for equal steps; Slice and Concat for a few runs; else a matrix
     of ones and zeros.
+
+    Raises:
+        UnsupportedNodeError: the matrix would have more than 2²⁶ numbers (256 MB).
+
     """
     length, indices = x.shape[axis], list(indices)
     steps = {b - a for a, b in pairwise(indices)}
@@ -100,6 +105,8 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
             if start <= begin < start + count
         ]
         return join(net, taken, axis, part="join")
+    if len(indices) * length > LARGEST_MATRIX:
+        raise UnsupportedNodeError(f"it picks {len(indices):,} of {length:,} places in {len(runs):,} pieces")
     matrix = np.zeros((len(indices), length), np.float32)
     matrix[np.arange(len(indices)), indices] = 1
     return linear_along(net, x, axis, matrix, part=part)

@@ -13,12 +13,10 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import MOST_PIECES, select
+from onnx2caffe.lowering.axes import select
 from onnx2caffe.lowering.broadcasting import constant_beside
 from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from onnx2caffe.registry import lowering
-
-LARGEST_MATRIX = 1 << 24
 
 
 @lowering("GatherElements")
@@ -126,8 +124,6 @@ def _pick(net: NetBuilder, x: Blob, positions: Array) -> Blob:
     # Numbers that always stay together.
     unit = gcd(length, len(picked), *picked[starts].tolist(), *starts.tolist())
     places = picked[::unit] // unit
-    if len(starts) > MOST_PIECES and len(places) * (length // unit) > LARGEST_MATRIX:
-        raise UnsupportedNodeError(f"it picks {len(picked):,} numbers in {len(starts):,} pieces")
     rows = layers.reshape(net, x, (samples, length // unit, unit), part="places")
     return layers.reshape(net, select(net, rows, 1, places.tolist(), part="pick"), positions.shape, part="picked")
 

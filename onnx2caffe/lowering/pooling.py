@@ -1,8 +1,8 @@
 """MaxPool, AveragePool and the global pools.
 
 Caffe rounds the pooled size up and pads both sides alike. Its windows therefore start where ONNX's do whenever its
-pad is ONNX's first pad plus a multiple of the stride; what it makes too much is cut off. Its windows have no gaps: for
-those that have, the values are put side by side first.
+pad is ONNX's first pad plus a multiple of the stride; what it makes too much is cut off. Its windows have no gaps: of
+those that have, the maximum is taken value by value, and the mean by a convolution.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import pooled_size
-from onnx2caffe.lowering.axes import select
-from onnx2caffe.lowering.broadcasting import multiply_constant
+from onnx2caffe.lowering.axes import join, select
+from onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
 from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
 from onnx2caffe.lowering.spatial import crop, pad_with_zeros
 from onnx2caffe.lowering.totals import largest, mean
@@ -99,23 +99,35 @@ def _windows(node: Node, x: Blob) -> tuple[Window, Window]:
 
 
 def _without_gaps(net: NetBuilder, x: Blob, windows: tuple[Window, Window]) -> tuple[Blob, tuple[Window, Window]]:
-    """`x` with the values of dilated windows side by side, and the windows of that.
+    """The maximum along the axes of dilated windows, and what is left of the windows.
 
-    A value beyond the edge, which the maximum passes over, is stood in for by another one of its window.
+    It is taken of as many pieces of `x` as a window has values, each piece holding one of them for every window.
     """
-    closed = list(windows)
+    left = list(windows)
     for i, window in enumerate(windows):
         if window.dilation == 1:
             continue
-        places: list[int] = []
-        for index in range(window.count):
-            within = [tap for tap in window.taps(index) if 0 <= tap < window.size]
-            if not within:
-                raise UnsupportedNodeError("one of its windows lies wholly outside its input")
-            places += [tap if tap in within else within[0] for tap in window.taps(index)]
-        x = select(net, x, 2 + i, places, part=f"taps_{'hw'[i]}")
-        closed[i] = Window(len(places), window.kernel, window.kernel, 0, 0, window.count)
-    return x, (closed[0], closed[1])
+        if not all(window.inside(index, padded=False) for index in range(window.count)):
+            raise UnsupportedNodeError("one of its windows lies wholly outside its input")
+        beyond = max(0, window.last_end() - window.size)
+        padded = _with_least(net, x, 2 + i, window.before, beyond)
+        last = (window.count - 1) * window.stride
+        starts = [tap * window.dilation for tap in range(window.kernel)]
+        taps = [
+            select(net, padded, 2 + i, range(start, start + last + 1, window.stride), part=f"tap{start}")
+            for start in starts
+        ]
+        x = layers.eltwise(net, taps, "MAX", part=f"taps_{'hw'[i]}")
+        left[i] = Window(window.count, 1, 1, 0, 0, window.count)
+    return x, (left[0], left[1])
+
+
+def _with_least(net: NetBuilder, x: Blob, axis: int, before: int, after: int) -> Blob:
+    """`x` with the least float32 number around it along an axis."""
+    least = float(np.finfo(np.float32).min)
+    sides = [np.full((*x.shape[:axis], width, *x.shape[axis + 1 :]), least, np.float32) for width in (before, after)]
+    front, behind = ([constant_beside(net, x, side, axis)] if side.size else [] for side in sides)
+    return join(net, [*front, x, *behind], axis, part="padded")
 
 
 def _pool(net: NetBuilder, x: Blob, method: str, windows: tuple[Window, Window]) -> Blob | None:

@@ -51,7 +51,7 @@ EXCLUSIONS = (
     # What a net is made of
     Exclusion(
         "takes integers or booleans alone; a Caffe net takes float32",
-        says=r"Input '[^']*' is u?int\d+; a Caffe net|Input '[^']*' is bool; a Caffe net",
+        says=r"Input '[^']*' is u?int\d+, and|input as it stands",
     ),
     Exclusion("8-bit and smaller floats, bfloat16, strings and complex numbers", says="of a type that Caffe does not"),
     Exclusion("8-bit and smaller floats, bfloat16, strings and complex numbers", says="Caffe has no such numbers"),
@@ -81,7 +81,7 @@ EXCLUSIONS = (
     Exclusion("rounding: no stock layer rounds", operators="Ceil Floor Mod Round"),
     Exclusion(
         "picks or sorts by computed values",
-        operators="MaxUnpool NonMaxSuppression OneHot TensorScatter TopK Unique",
+        operators="MaxUnpool NonMaxSuppression NonZero OneHot TensorScatter TopK Unique",
     ),
     Exclusion("updates of one place twice, or combined with the data", operators="ScatterElements ScatterND"),
     Exclusion(

@@ -155,18 +155,21 @@ def test_refused(change: Callable[[onnx.ModelProto], object], message: str) -> N
     ("text", "message"),
     [
         (
-            "(int64[2,3] x) => (float[] y) { a = Cast<to=1>(x)\n y = Relu(a) }",
-            "Input 'x' is int64; a Caffe net takes float32",
-        ),
-        (
             "(float[2,3,4,4] x, int64[2] i) => (float[] y) { y = Gather<axis=1>(x, i) }",
-            "Input 'i' is int64; a Caffe net takes float32",
+            "Input 'i' is int64, and Gather 'y' computes with it; a Caffe net takes float32",
         ),
         (
             "(float[2,4,5,6] x) => (float[] y) <int64[8] p={0,0,-3,0,0,0,-2,0}> { y = Pad(x, p) }",
             "Tensor 'y', which node '' (Pad) makes, has the shape [2, 4, 0, 6]: a Caffe blob cannot be empty",
         ),
-        ("(uint8[1,3,4,4] x) => (uint8[] y) { y = Identity(x) }", "Input 'x' is uint8; a Caffe net takes float32"),
+        (
+            "(uint8[1,3,4,4] x) => (uint8[] y) { y = Identity(x) }",
+            "Input 'x' is uint8, and output 'y' is made of it unchanged",
+        ),
+        (
+            "(int32[1,3,4,4] x, int32[1,3,4,4] z) => (float[] y) { a = Add(x, z)\n y = Cast<to=1>(a) }",
+            "Input 'x' is int32, and Add 'a' computes with it; a Caffe net takes float32",
+        ),
         (
             "(float[1,3,4,4] x) => (float[] y) <float s, uint8 z> { a = QuantizeLinear(x, s, z)\n"
             " y = DequantizeLinear(a, s, z) }",

@@ -13,6 +13,7 @@ from bridge.normalize.name_nodes import name_nodes
 from bridge.normalize.push_transposes import settle_transposes
 from bridge.normalize.remove_no_ops import remove_no_ops
 from bridge.normalize.settle_shapes import settle_shapes
+from bridge.normalize.write_out_batch_norm import write_out_computed_statistics
 from bridge.normalize.write_out_einsum import write_out_einsum
 from bridge.normalize.write_out_recurrent import write_out_recurrent
 
@@ -22,15 +23,17 @@ Pass = Callable[[gs.Graph], bool]
 def passes(*, merge_bn: bool) -> list[Pass]:
     """The passes in the order in which they run.
 
-    Shapes come first: all the others rely on them. Idle nodes go before the folds that look at neighbours, and so do
-    Transposes; pads before batch norms, so that Pad, Conv and BatchNormalization in a row become one; names last, since
-    they come from what is left.
+    Shapes come first: all the others rely on them. They are settled again once nodes are written out. Idle nodes go
+    before the folds that look at neighbours, and so do Transposes; pads before batch norms, so that Pad, Conv and
+    BatchNormalization in a row become one; names last, since they come from what is left.
     """
     folds: list[Pass] = [fold_batch_norm, fold_affine] if merge_bn else []
     return [
         settle_shapes,
+        write_out_computed_statistics,
         write_out_recurrent,
         write_out_einsum,
+        settle_shapes,
         remove_no_ops,
         settle_transposes,
         fold_padding,

@@ -11,6 +11,7 @@ import onnx_graphsurgeon as gs
 
 from bridge.normalize.fold_affine import absorb_affine
 from bridge.normalize.surgery import is_only_reader, producer, take_over_output
+from bridge.normalize.write_out_batch_norm import is_in_training
 
 
 def fold_batch_norm(graph: gs.Graph) -> bool:
@@ -20,7 +21,7 @@ def fold_batch_norm(graph: gs.Graph) -> bool:
 
 def _fold(norm: gs.Node, graph: gs.Graph) -> bool:
     maker = producer(norm.inputs[0])
-    if maker is None or not is_only_reader(norm, norm.inputs[0], graph) or norm.attrs.get("training_mode", 0):
+    if maker is None or not is_only_reader(norm, norm.inputs[0], graph) or is_in_training(norm, graph.opset):
         return False
     if not all(isinstance(tensor, gs.Constant) for tensor in norm.inputs[1:5]):
         return False

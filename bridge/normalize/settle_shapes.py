@@ -9,6 +9,7 @@ from bridge.normalize.choose_branches import choose_branches
 from bridge.normalize.drop_empty import drop_empty
 from bridge.normalize.fold_constants import fold_constants
 from bridge.normalize.infer_shapes import infer_shapes
+from bridge.normalize.write_out_batch_norm import write_out_training
 
 
 def settle_shapes(graph: gs.Graph) -> bool:
@@ -17,8 +18,10 @@ def settle_shapes(graph: gs.Graph) -> bool:
     while True:
         write_canonical_forms(graph)
         infer_shapes(graph)
-        # Once more: the types that CastLike needs are known now.
-        if not (write_canonical_forms(graph) | fold_constants(graph) | choose_branches(graph) | drop_empty(graph)):
+        # Canonical forms once more: the types that CastLike needs are known now.
+        steps = (write_canonical_forms, write_out_training, fold_constants, choose_branches, drop_empty)
+        done = [step(graph) for step in steps]
+        if not any(done):
             return changed
         graph.cleanup(remove_unused_graph_inputs=False)
         changed = True

@@ -13,7 +13,6 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from bridge.normalize.replacement import Replacement
-from bridge.normalize.settle_shapes import settle_shapes
 from bridge.normalize.surgery import Array
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
@@ -25,7 +24,7 @@ _SEQUENCE_LENGTHS = 4
 
 
 def write_out_recurrent(graph: gs.Graph) -> bool:
-    """Write out every such node.
+    """Write out every such node; the shapes of what that makes are to be settled.
 
     One stays whose weights or number of steps are computed, that has functions with numbers of their own, or that
     clips: runtimes do not agree on what.
@@ -35,8 +34,6 @@ def write_out_recurrent(graph: gs.Graph) -> bool:
         if node.op in _DEFAULT_ACTIVATIONS and not node.domain and _can_be_written_out(node):
             _Unrolled(Replacement(graph, node)).put_in()
             changed = True
-    if changed:
-        settle_shapes(graph)
     return changed
 
 

@@ -14,12 +14,13 @@ from onnx2caffe.registry import lowering
 @lowering("BatchNormalization")
 def batch_normalization(node: Node, net: NetBuilder) -> Blob:
     """One Scale layer; `BatchNorm` + `Scale` with merge_bn=False."""
-    if node.attr("training_mode", 0):
-        raise UnsupportedNodeError("it is in training mode", "export the net for inference")
+    if node.attr("training_mode", 0) or any(output.name for output in node.raw.outputs[1:]):
+        # Before opset 14 further outputs say so.
+        raise UnsupportedNodeError(
+            "it is in training mode, and its running statistics are read", "export the net for inference"
+        )
     if not node.attr("spatial", 1):
         raise UnsupportedNodeError("it has statistics for every place (spatial=0)", "convert the model to opset 9")
-    if any(node.is_read(index) for index in range(1, node.output_count)):
-        raise UnsupportedNodeError("its statistics are read", "export the net for inference")
     x = node.blob()
     gamma, beta, mean, variance = (node.constant(index) for index in range(1, 5))
     epsilon = node.attr("epsilon", 1e-5)

@@ -197,12 +197,70 @@ def test_mean_and_variance_over_the_default_axes() -> None:
     onnx.checker.check_model(bridge.to_onnx(source), full_check=True)
 
 
-def test_training_mode_is_refused() -> None:
-    text = f"""(float[1,4,5,6] x) => (float[] y) <{FOUR}> {{
-        y, m, v = BatchNormalization<training_mode=1>(x, var1, var2, var3, var4)
-    }}"""
-    with pytest.raises(UnsupportedModelError, match=r"it is in training mode. Remedy: export the net for inference"):
-        bridge.to_caffe(model(text, opset=15))
+@pytest.mark.parametrize(
+    ("opset", "node"),
+    [
+        (15, "y, m, v = BatchNormalization<training_mode=1>(x, var1, var2, var3, var4)"),
+        (13, "y, m, v, s, t = BatchNormalization(x, var1, var2, var3, var4)"),
+    ],
+)
+def test_running_statistics_are_refused(opset: int, node: str) -> None:
+    text = f"(float[1,4,5,6] x) => (float[] y, float[] m) <{FOUR}> {{ {node} }}"
+    # onnx infers no shapes for the further outputs of the older form.
+    reasons = {15: "it is in training mode, and its running statistics are read", 13: "the shape of 'm' is not known"}
+    with pytest.raises(UnsupportedModelError, match=reasons[opset]):
+        bridge.to_caffe(model(text, opset=opset))
+
+
+TRAINING = "BatchNormalization<epsilon=0.01>(a, var1, b, var3, var4)"
+STATISTICS = {
+    "opset 13, behind a convolution": (
+        13,
+        f"(float[2,3,4,5] x) => (float[] y) <float[4,3,1,1] w, float[4] b, {FOUR}> {{"
+        f" a = Conv(x, w)\n y, m, v, s, t = {TRAINING} }}",
+    ),
+    "opset 15": (
+        15,
+        f"(float[2,4,3] x) => (float[] y) <float[4] b, {FOUR}> {{"
+        f" a = Neg(x)\n y, m, v = {TRAINING.replace('<', '<training_mode=1, ')} }}",
+    ),
+    "of weights": (
+        13,
+        f"(float[2,4,3] x) => (float[] y) <float[2,4,3] a, float[4] b, {FOUR}> {{"
+        f" n, m, v, s, t = {TRAINING}\n y = Add(x, n) }}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_of_the_input(name: str) -> None:
+    opset, text = STATISTICS[name]
+    source = model(text, opset=opset)
+    converted = bridge.to_caffe(source)
+    x = np.random.default_rng(3).normal(size=next(iter(converted.inputs.values()))).astype(np.float32)
+    weights = {
+        tensor.name: onnx.numpy_helper.to_array(tensor).astype(np.float64) for tensor in source.graph.initializer
+    }
+    if "w" in weights:
+        a = np.einsum("nchw,oc->nohw", x.astype(np.float64), weights["w"][:, :, 0, 0])
+    else:
+        a = weights.get("a", -x.astype(np.float64))
+    axes, shape = (0, *range(2, a.ndim)), (-1, *[1] * (a.ndim - 2))
+    normal = (a - a.mean(axes, keepdims=True)) / np.sqrt(a.var(axes, keepdims=True) + 0.01)
+    y = normal * weights["var1"].reshape(shape) + weights["b"].reshape(shape)
+    agrees(converted, {"x": x}, {"y": y + x if "a" in weights else y})
+
+
+def test_computed_statistics() -> None:
+    """As tf2onnx writes Keras's LayerNormalization."""
+    check(
+        model(
+            """(float[1,6,4,1] x) => (float[] y) <float[6] var1, float[6] b> {
+            m4 = ReduceMean<axes=[0,2,3]>(x)\n d = Sub(x, m4)\n q = Mul(d, d)
+            v = ReduceMean<axes=[0,2,3], keepdims=0>(q)\n m = ReduceMean<axes=[0,2,3], keepdims=0>(x)
+            y = BatchNormalization<epsilon=0.001>(x, var1, b, m, v) }"""
+        )
+    )
 
 
 @pytest.mark.parametrize("shape", ["2,4,7", "2,4,3,2,2"])

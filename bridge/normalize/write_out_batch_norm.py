@@ -1,0 +1,80 @@
+"""BatchNormalization by the statistics of its own input, or by computed ones, as the arithmetic that it is.
+
+In training mode (before opset 14 a node says so by its further outputs) it takes the mean and variance of its input.
+Weights are standardised so, and layers normalised; of a fixed batch size it is arithmetic like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from bridge.normalize.replacement import Replacement
+
+_TRAINING_AS_ATTRIBUTE = 14
+_AXES_AS_INPUT = 18
+
+
+def is_in_training(node: gs.Node, opset: int) -> bool:
+    """Whether a BatchNormalization takes the statistics of its input."""
+    if opset >= _TRAINING_AS_ATTRIBUTE:
+        return bool(node.attrs.get("training_mode", 0))
+    return any(tensor.name for tensor in node.outputs[1:])
+
+
+def write_out_training(graph: gs.Graph) -> bool:
+    """Write out those in training mode whose running statistics nothing reads."""
+    return _write_out(graph, lambda node: is_in_training(node, graph.opset))
+
+
+def write_out_computed_statistics(graph: gs.Graph) -> bool:
+    """Write out those whose mean or variance is computed; the shapes of what that makes are to be settled."""
+    return _write_out(graph, lambda node: not all(isinstance(node.inputs[i], gs.Constant) for i in (3, 4)))
+
+
+def _write_out(graph: gs.Graph, wanted: Callable[[gs.Node], bool]) -> bool:
+    changed = False
+    ends = {id(tensor) for tensor in graph.outputs}
+    for node in list(graph.nodes):
+        if node.op != "BatchNormalization" or node.domain or not wanted(node):
+            continue
+        further = any(tensor.outputs or id(tensor) in ends for tensor in node.outputs[1:])
+        if further or not node.attrs.get("spatial", 1) or not _is_static(node.inputs[0]):
+            continue
+        _put_in(Replacement(graph, node), is_in_training(node, graph.opset))
+        changed = True
+    return changed
+
+
+def _is_static(tensor: gs.Tensor) -> bool:
+    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
+
+
+def _put_in(new: Replacement, training: bool) -> None:
+    """scale·(x - mean)/sqrt(var + epsilon) + bias, the variance being the mean of squares, as ONNX defines it."""
+    node = new.node
+    x, scale, bias, mean, variance = node.inputs[:5]
+    shape = (int(x.shape[1]), *[1] * (len(x.shape) - 2))
+    if training:
+        axes = [0, *range(2, len(x.shape))]
+        mean = _mean(new, x, axes)
+        centred = new.add("Sub", [x, mean])
+        variance = _mean(new, new.add("Mul", [centred, centred]), axes)
+    else:
+        centred = new.add("Sub", [x, new.reshape(mean, shape)])
+        variance = new.reshape(variance, shape)
+    epsilon = new.constant(np.array(node.attrs.get("epsilon", 1e-5), scale.dtype or np.float32))
+    deviation = new.add("Sqrt", [new.add("Add", [variance, epsilon])])
+    normal = new.add("Div", [centred, deviation])
+    scaled = new.add("Mul", [normal, new.reshape(scale, shape)])
+    result = new.add("Add", [scaled, new.reshape(bias, shape)])
+    node.outputs = node.outputs[:1]
+    new.put_in([result])
+
+
+def _mean(new: Replacement, x: gs.Tensor, axes: list[int]) -> gs.Tensor:
+    if new.graph.opset >= _AXES_AS_INPUT:
+        return new.add("ReduceMean", [x, new.constant(np.array(axes))], keepdims=1)
+    return new.add("ReduceMean", [x], axes=axes, keepdims=1)

@@ -1,7 +1,7 @@
-"""Pad of zeros before Conv: the pads add up, since a convolution pads with zeros too.
+"""Pad of zeros before Conv, and of minus infinity before MaxPool: the pads add up, since both pad so too.
 
-Not folded: other values than 0 and other modes; channels; a Conv with auto_pad; a Pad that other nodes read as well.
-A pooling does not take the Pad: MaxPool pads with minus infinity, and AveragePool may count.
+Not folded: other values and other modes; channels; a reader with auto_pad, or that rounds its size up and may begin a
+window in the padding; a Pad that other nodes read as well.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import onnx_graphsurgeon as gs
 
 from bridge.normalize.surgery import bypass, only_reader
 
+# What an operator pads with itself.
+_OWN_VALUE = {"Conv": 0.0, "MaxPool": float("-inf")}
+
 
 def fold_padding(graph: gs.Graph) -> bool:
     """Fold every such Pad."""
@@ -17,33 +20,37 @@ def fold_padding(graph: gs.Graph) -> bool:
 
 
 def _fold(pad: gs.Node, graph: gs.Graph) -> bool:
-    conv = only_reader(pad.outputs[0], graph)
-    widths = _zero_pads(pad)
-    if conv is None or conv.op != "Conv" or widths is None or conv.inputs[0] is not pad.outputs[0]:
+    reader = only_reader(pad.outputs[0], graph)
+    padding = _constant_padding(pad)
+    if reader is None or padding is None or reader.inputs[0] is not pad.outputs[0]:
         return False
-    if conv.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "") or min(widths) < 0:
+    widths, value = padding
+    if _OWN_VALUE.get(reader.op) != value or reader.attrs.get("ceil_mode", 0):
+        return False
+    if reader.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "") or min(widths) < 0:
         return False
     rank = len(widths) // 2
     if any(widths[:2]) or any(widths[rank : rank + 2]):
         return False
     spatial = widths[2:rank] + widths[rank + 2 :]
-    own = list(conv.attrs.get("pads", [0] * len(spatial)))
-    conv.attrs["pads"] = [a + b for a, b in zip(own, spatial, strict=True)]
-    return bypass(pad, graph, into=conv)
+    own = list(reader.attrs.get("pads", [0] * len(spatial)))
+    reader.attrs["pads"] = [a + b for a, b in zip(own, spatial, strict=True)]
+    return bypass(pad, graph, into=reader)
 
 
-def _zero_pads(pad: gs.Node) -> list[int] | None:
-    """The pads where they are constant and of value 0."""
+def _constant_padding(pad: gs.Node) -> tuple[list[int], float] | None:
+    """The pads and their value, where both are constant."""
     if pad.attrs.get("mode", "constant") != "constant":
         return None
     if "pads" in pad.attrs:
-        return list(pad.attrs["pads"]) if not pad.attrs.get("value", 0.0) else None
+        return list(pad.attrs["pads"]), float(pad.attrs.get("value", 0.0))
     if len(pad.inputs) > 3 and pad.inputs[3].name:
         return None
     if len(pad.inputs) < 2 or not isinstance(pad.inputs[1], gs.Constant):
         return None
+    value = 0.0
     if len(pad.inputs) > 2 and pad.inputs[2].name:
-        value = pad.inputs[2]
-        if not isinstance(value, gs.Constant) or value.values.any():
+        if not isinstance(pad.inputs[2], gs.Constant):
             return None
-    return [int(width) for width in pad.inputs[1].values]
+        value = float(pad.inputs[2].values.item())
+    return [int(width) for width in pad.inputs[1].values], value

@@ -14,6 +14,8 @@ from onnx2caffe.errors import SourceError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _NAMES_SHOWN = 3
+# An attention mask is added or chosen, a maximum padded; a bound that is infinite is none.
+_MASKING = frozenset({"Add", "Clip", "Pad", "Where"})
 _FLOATS = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.DOUBLE: "float64"}
 
 
@@ -60,7 +62,7 @@ def _convert(constant: gs.Constant) -> str | None:
 
 
 def refuse_non_finite(graph: gs.Graph) -> None:
-    """Refuse weights that hold NaN or infinity."""
+    """Refuse weights that hold NaN or infinity; an infinity may mask, or bound."""
     for tensor in graph.tensors().values():
         if not isinstance(tensor, gs.Constant) or tensor.values.dtype.kind != "f":
             continue
@@ -68,7 +70,12 @@ def refuse_non_finite(graph: gs.Graph) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             # The sum is finite only if every value is; it may overflow though none is infinite.
             suspicious = not np.isfinite(values.sum())
-        if suspicious and not np.isfinite(values).all():
+        if suspicious and not np.isfinite(values).all() and not _masks(tensor):
             raise SourceError(
                 f"The weights of {tensor.name!r} hold NaN or infinity (allow_non_finite takes them as they are)."
             )
+
+
+def _masks(tensor: gs.Constant) -> bool:
+    """Whether it has no NaN, and is read only where an infinity says what does not count."""
+    return not np.isnan(tensor.values).any() and all(node.op in _MASKING and not node.domain for node in tensor.outputs)

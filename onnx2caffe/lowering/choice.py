@@ -70,16 +70,23 @@ def _part(node: Node, net: NetBuilder, index: int, truth: Blob) -> tuple[Blob, f
     """A blob of a branch's numbers where `truth` is 1, of 0 elsewhere; and the sign to take it by."""
     side = {1: "first", 2: "second"}[index]
     if node.is_constant(index):
+        value = number(node.constant(index))
+        if value is not None and np.isinf(value):
+            return _infinite(net, truth, side), -float(np.sign(value))
         values = _finite(node, index)
-        return truth if number(values) == 1.0 else multiply_constant(net, truth, values, side), 1.0
-    # -∞ where the branch is chosen; in two factors, since ∞·0 is no number.
-    factors = [layers.power(net, truth, scale=scale, part=f"{side}_factor") for scale in (HUGE, -HUGE)]
-    least = layers.eltwise(net, factors, "PROD", part=f"{side}_least")
+        return truth if value == 1.0 else multiply_constant(net, truth, values, side), 1.0
+    least = _infinite(net, truth, side)
     branch = enlarge(net, node.blob(index), truth.shape)
     above = layers.eltwise(net, [branch, least], "MAX", part=f"{side}_above")
     minus = layers.power(net, above, scale=-1.0, part=f"{side}_minus")
     # Some readers keep the first of two operands where one is NaN, some the second: one of the two MAX drops it.
     return layers.eltwise(net, [least, minus], "MAX", part=side), -1.0
+
+
+def _infinite(net: NetBuilder, truth: Blob, side: str) -> Blob:
+    """-∞ where `truth` is 1, and 0 elsewhere; in two factors, since ∞·0 is no number."""
+    factors = [layers.power(net, truth, scale=scale, part=f"{side}_factor") for scale in (HUGE, -HUGE)]
+    return layers.eltwise(net, factors, "PROD", part=f"{side}_least")
 
 
 def _finite(node: Node, index: int) -> Array:

@@ -114,7 +114,30 @@ def test_a_mask_of_0_and_1_is_the_condition_itself() -> None:
     assert kinds[0] == kinds[1]
 
 
-def test_infinite_constants_are_refused() -> None:
-    text = f"({X}) => (float[] y) <{N}, float k> {{ c = Less(x, n)\n y = Where(c, x, k) }}"
+def test_infinite_and_other_numbers_in_one_constant_are_refused() -> None:
+    text = "(float[1,3] x) => (float[] y) <float n={1.0}, float[3] k> { c = Less(x, n)\n y = Where(c, x, k) }"
     with pytest.raises(UnsupportedModelError, match="its input 2 holds NaN or infinity"):
-        bridge.to_caffe(model(text, k=-np.inf), allow_non_finite=True)
+        bridge.to_caffe(model(text, k=[-np.inf, 0, 1]))
+
+
+MASK = np.triu(np.ones((4, 4)), 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "mask"),
+    [
+        ("<bool[4,4] k, float v={-inf}> { a = Where(k, v, x)", MASK),
+        ("<bool[4,4] k, float v={-inf}> { a = Where(k, x, v)", 1 - MASK),
+        ("<float[4,4] k> { a = Add(x, k)", np.where(MASK, -np.inf, 0)),
+        ("<float[4,4] k, float z={0.2}, float v={-inf}> { g = Greater(k, z)\n a = Where(g, v, x)", MASK),
+    ],
+    ids=["where", "where not", "added", "from numbers"],
+)
+def test_masks_of_infinity_before_a_softmax(body: str, mask: np.ndarray) -> None:
+    check(model(f"(float[1,4,4] x) => (float[] y) {body}\n y = Softmax<axis=-1>(a) }}", k=mask))
+
+
+def test_a_computed_mask_of_infinity() -> None:
+    text = """(float[1,4] x) => (float[] y) <float n={0.0}, float v={-inf}> {
+        c = Less(x, n)\n a = Where(c, v, x)\n y = Softmax(a) }"""
+    check(model(text), inputs={"x": [[-1, 2, 0.5, -3]]})

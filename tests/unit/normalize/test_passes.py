@@ -22,7 +22,7 @@ WEIGHTS = (
     "float[4,4,3,3] w, float[4] b, float[4] var1, float[4] var2, float[4] var3, float[4] var4, float[4,1,1] c,"
     "float[1,4,1,1] k, float[1] s, float[6] row, float[7,4] m, float[7] mb, float[4,2,3,3] wg, float[4,7] mt,"
     "int64[8] p={0,0,1,0,0,0,2,1}, int64[8] pc={0,1,0,0,0,0,0,0}, int64[8] pn={0,0,-1,0,0,0,0,0},"
-    "int64[8] p0={0,0,0,0,0,0,0,0}, int64[8] pm={0,0,1,0,0,0,-1,0}, float v={1.5}, float v0={0.0},"
+    "int64[8] p0={0,0,0,0,0,0,0,0}, int64[8] pm={0,0,1,0,0,0,-1,0}, float v={1.5}, float v0={0.0}, float vi={-inf},"
     "int64[4] same={1,4,6,6}, int64[1] i0={0}, int64[1] i9={9}, int64[1] i2={2}, int64[1] im1={-1}, int64[1] im9={-9}"
 )
 
@@ -145,7 +145,13 @@ FOLDS = {
     "pad, auto_pad": _case(fold_padding, 'a = Pad(x, p)\n y = Conv<auto_pad="SAME_UPPER">(a, w)', None),
     "pad, two readers": _case(fold_padding, "a = Pad(x, p)\n y = Conv(a, w)\n z = Relu(a)", None, "y z"),
     "pad is an output": _case(fold_padding, "a = Pad(x, p)\n y = Conv(a, w)", None, "y a"),
-    "pad before a pool": _case(fold_padding, "a = Pad(x, p)\n y = MaxPool<kernel_shape=[3,3]>(a)", None),
+    "pad of zeros before a pool": _case(fold_padding, "a = Pad(x, p)\n y = MaxPool<kernel_shape=[3,3]>(a)", None),
+    "pad of infinity before a pool": _case(
+        fold_padding, "a = Pad(x, p, vi)\n y = MaxPool<kernel_shape=[3,3], pads=[1,0,0,1]>(a)", "y = MaxPool(x)"
+    ),
+    "pad of infinity before a pool that rounds up": _case(
+        fold_padding, "a = Pad(x, p, vi)\n y = MaxPool<kernel_shape=[3,3], ceil_mode=1>(a)", None
+    ),
     "identity, dropout": _case(remove_no_ops, "a = Identity(x)\n d = Dropout(a)\n y = Relu(d)", "y = Relu(x)"),
     "identity at the end": _case(remove_no_ops, "a = Relu(x)\n y = Identity(a)", "y = Relu(x)"),
     "identity of the input": _case(remove_no_ops, "y = Identity(x)", None),

@@ -5,7 +5,7 @@ A node on one spatial axis (N, C, L) is one on the picture (N, C, 1, L): its win
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import SupportsInt
 
 from onnx2caffe import layers
@@ -42,20 +42,28 @@ def spatial_pair(node: Node, name: str, default: int) -> Pair:
 
 def window_pads(node: Node, x: Blob, kernel: Pair, stride: Pair, dilation: Pair) -> tuple[Pair, Pair]:
     """The pads (before, after) of a convolution or pooling node on the picture `x`, `auto_pad` resolved."""
-    mode = node.attr("auto_pad", "NOTSET")
+    before, after = axis_pads(node, x.shape[2:], kernel, stride, dilation)
+    return pair(before), pair(after)
+
+
+def axis_pads(
+    node: Node, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """The pads (before, after) along spatial axes of these sizes; of those that the node does not know, none."""
+    mode, count = node.attr("auto_pad", "NOTSET"), len(sizes)
     if mode in ("NOTSET", ""):
-        pads = node.attr("pads", [0, 0, 0, 0])
+        pads = node.attr("pads", [0] * 2 * count)
         if min(pads) < 0:
             raise UnsupportedNodeError(f"negative pads {pads}")
-        half = len(pads) // 2
-        return pair([0, 0, *pads[:half]][-2:]), pair([0, 0, *pads[half:]][-2:])
+        half, missing = len(pads) // 2, [0] * (count - len(pads) // 2)
+        return [*missing, *pads[:half]], [*missing, *pads[half:]]
     if mode == "VALID":
-        return (0, 0), (0, 0)
+        return [0] * count, [0] * count
     before, after = [], []
-    for i in range(2):
-        out = -(-x.shape[2 + i] // stride[i])
-        total = max((out - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - x.shape[2 + i], 0)
+    for i in range(count):
+        out = -(-sizes[i] // stride[i])
+        total = max((out - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - sizes[i], 0)
         small, large = total // 2, total - total // 2
         before.append(large if mode == "SAME_LOWER" else small)
         after.append(small if mode == "SAME_LOWER" else large)
-    return pair(before), pair(after)
+    return before, after

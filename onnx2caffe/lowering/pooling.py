@@ -7,7 +7,9 @@ those that have, the maximum is taken value by value, and the mean by a convolut
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import pooled_size
 from onnx2caffe.lowering.axes import join, select
 from onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
-from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
+from onnx2caffe.lowering.padding import axis_pads, pair
 from onnx2caffe.lowering.spatial import crop, pad_with_zeros
 from onnx2caffe.lowering.totals import largest, mean
 from onnx2caffe.node import Node, UnsupportedNodeError
@@ -81,24 +83,48 @@ class Window:
         return sum(low <= tap < high for tap in self.taps(index))
 
 
-def _windows(node: Node, x: Blob) -> tuple[Window, Window]:
-    """The windows along the rows and columns of the picture `x`."""
-    kernel, stride = spatial_pair(node, "kernel_shape", 1), spatial_pair(node, "strides", 1)
-    dilation = spatial_pair(node, "dilations", 1)
-    if any(d > 1 and k > 1 for d, k in zip(dilation, kernel, strict=True)) and node.attr(
-        "auto_pad", "NOTSET"
-    ).startswith("SAME"):
+Windows = tuple[Window, Window]
+PoolPicture = Callable[[NetBuilder, Blob, Windows], Blob]
+
+
+def _by_pictures(node: Node, net: NetBuilder, pool: PoolPicture) -> Blob:
+    """`pool` over two spatial axes; over one as rows of height 1, over three along the first, then the others.
+
+    A maximum of maxima, and a mean of means over windows that are products, is that of all.
+    """
+    x, top = node.blob(), node.shape()
+    axes = x.rank - 2
+    if axes not in (1, 2, 3):
+        raise UnsupportedNodeError(f"it works on {axes} spatial axes (input shape {x.shape}); Caffe has two")
+    windows = _windows(node, x)
+    if axes == 2:
+        return pool(net, x, (windows[0], windows[1]))
+    behind = prod(x.shape[3:]) if axes == 3 else 1
+    whole = Window(behind, 1, 1, 0, 0, behind)
+    if axes == 1:
+        row = layers.reshape(net, x, (*x.shape[:2], 1, x.shape[2]), part="picture")
+        return layers.reshape(net, pool(net, row, (whole, windows[0])), top, part="row")
+    x = layers.reshape(net, x, (*x.shape[:3], behind), part="depths")
+    x = pool(net, x, (windows[0], whole))
+    x = layers.reshape(net, x, (x.shape[0], x.shape[1] * x.shape[2], windows[1].size, windows[2].size), part="pictures")
+    return layers.reshape(net, pool(net, x, (windows[1], windows[2])), top, part="volume")
+
+
+def _windows(node: Node, x: Blob) -> list[Window]:
+    """The windows along each spatial axis of `x`."""
+    sizes, counts = x.shape[2:], node.shape()[2:]
+    axes = range(len(sizes))
+    kernel = node.attr("kernel_shape", [1] * len(sizes))
+    stride, dilation = (node.attr(name, [1] * len(sizes)) for name in ("strides", "dilations"))
+    dilated = any(d > 1 and k > 1 for d, k in zip(dilation, kernel, strict=True))
+    if dilated and node.attr("auto_pad", "NOTSET").startswith("SAME"):
         raise UnsupportedNodeError("it is dilated, and pads by auto_pad, of which runtimes make different sizes")
-    before, after = window_pads(node, x, kernel, stride, dilation)
-    size = pair((1, *node.shape()[2:])[-2:])
-    first, second = (
-        Window(x.shape[2 + i], kernel[i], stride[i], before[i], after[i], size[i], dilation[i] if kernel[i] > 1 else 1)
-        for i in range(2)
-    )
-    return first, second
+    before, after = axis_pads(node, sizes, kernel, stride, dilation)
+    gaps = [dilation[i] if kernel[i] > 1 else 1 for i in axes]
+    return [Window(sizes[i], kernel[i], stride[i], before[i], after[i], counts[i], gaps[i]) for i in axes]
 
 
-def _without_gaps(net: NetBuilder, x: Blob, windows: tuple[Window, Window]) -> tuple[Blob, tuple[Window, Window]]:
+def _without_gaps(net: NetBuilder, x: Blob, windows: Windows) -> tuple[Blob, Windows]:
     """The maximum along the axes of dilated windows, and what is left of the windows.
 
     It is taken of as many pieces of `x` as a window has values, each piece holding one of them for every window.
@@ -130,7 +156,7 @@ def _with_least(net: NetBuilder, x: Blob, axis: int, before: int, after: int) ->
     return join(net, [*front, x, *behind], axis, part="padded")
 
 
-def _pool(net: NetBuilder, x: Blob, method: str, windows: tuple[Window, Window]) -> Blob | None:
+def _pool(net: NetBuilder, x: Blob, method: str, windows: Windows) -> Blob | None:
     """The pooling layer and the cut after it; None where Caffe has no such windows."""
     places = [window.in_caffe() for window in windows]
     if any(place is None for place in places):
@@ -149,8 +175,13 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
     """MAX pooling; padding never wins in either."""
     if node.output_count > 1:
         raise UnsupportedNodeError("its second output (indices) has no counterpart")
-    x = as_picture(net, node.blob())
-    x, windows = _without_gaps(net, x, _windows(node, x))
+    return _by_pictures(node, net, _maximum)
+
+
+def _maximum(net: NetBuilder, x: Blob, windows: Windows) -> Blob:
+    if _is_idle(windows):
+        return x
+    x, windows = _without_gaps(net, x, windows)
     y = _pool(net, x, "MAX", windows)
     if y is None:
         # Windows that would lie beyond the edge: without the rows no window reads there are none.
@@ -160,7 +191,7 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
         y = _pool(net, x, "MAX", (first, second))
     if y is None:
         raise UnsupportedNodeError("its pads cannot be expressed: Caffe pads both sides alike and less than the kernel")
-    return from_picture(net, y, node.shape())
+    return y
 
 
 @lowering("AveragePool")
@@ -170,9 +201,13 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
     Readers disagree about the divisor of a window that passes the padded edge, so such windows are summed by a
     depthwise convolution instead.
     """
-    x = as_picture(net, node.blob())
-    windows = _windows(node, x)
     include_pad = bool(node.attr("count_include_pad", 0))
+    return _by_pictures(node, net, lambda net, x, windows: _mean(net, x, windows, include_pad))
+
+
+def _mean(net: NetBuilder, x: Blob, windows: Windows, include_pad: bool) -> Blob:
+    if _is_idle(windows):
+        return x
     kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
     if any(w.starts_outside() for w in windows):
         raise UnsupportedNodeError("its last window lies wholly outside its input")
@@ -191,9 +226,12 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
         )
         y = crop(net, y, (0, 0), pair([w.count for w in windows]))
     factors = np.multiply.outer(kernel[0] / divisors[0], kernel[1] / divisors[1])
-    if not np.all(factors == 1):
-        y = multiply_constant(net, y, factors.astype(np.float32), "divisor")
-    return from_picture(net, y, node.shape())
+    return y if np.all(factors == 1) else multiply_constant(net, y, factors.astype(np.float32), "divisor")
+
+
+def _is_idle(windows: Windows) -> bool:
+    """Whether every window is one value, in order."""
+    return all((w.kernel, w.stride, w.before, w.count) == (1, 1, 0, w.size) for w in windows)
 
 
 def _keeps_phase(window: Window) -> bool:

@@ -42,6 +42,27 @@ CASES = {
         "kernel_shape=[3,2], dilations=[2,2], pads=[2,1,2,1], count_include_pad=1", "AveragePool", "2,3,9,7", 19
     ),
     "max, dilated, 3-D": _pool("kernel_shape=[3], dilations=[2], pads=[1,2]", "MaxPool", "2,3,9"),
+    **{
+        f"{operator}, three axes, {name}": _pool(attributes, operator, "2,3,7,6,5", opset)
+        for operator in ("MaxPool", "AveragePool")
+        for name, opset, attributes in (
+            ("all", 13, "kernel_shape=[2,3,2], strides=[2,1,2]"),
+            ("the first alone", 13, "kernel_shape=[5,1,1]"),
+            ("the others alone", 13, "kernel_shape=[1,3,3], strides=[1,2,2]"),
+            ("padded", 13, "kernel_shape=[3,3,2], pads=[1,1,0,1,1,1], strides=[2,2,2]"),
+            ("same", 13, 'kernel_shape=[3,2,3], auto_pad="SAME_UPPER"'),
+            ("dilated", 19, "kernel_shape=[2,2,2], dilations=[2,1,3]"),
+        )
+    },
+    "average, three axes, pads counted": _pool(
+        "kernel_shape=[3,3,3], pads=[1,1,1,1,1,1], count_include_pad=1", "AveragePool", "1,2,5,6,4"
+    ),
+    "local response normalization, as PyTorch writes it": Case(
+        """(float[1,8,5,6] x) => (float[] y) <int64[1] one={1}, int64[10] p={0,0,2,0,0,0,0,2,0,0}, float a={0.1},
+        float k={2.0}, float e={0.75}> { s = Mul(x, x)\n u = Unsqueeze(s, one)\n d = Pad(u, p)
+        m = AveragePool<kernel_shape=[5,1,1]>(d)\n q = Squeeze(m, one)\n t = Mul(q, a)\n r = Add(t, k)
+        w = Pow(r, e)\n y = Div(x, w) }"""
+    ),
     "average, 3-D": _pool("kernel_shape=[3], strides=[2], pads=[1,1]", "AveragePool", "2,3,8"),
     "average, rectangular": _pool("kernel_shape=[4,1], strides=[1,3]", "AveragePool"),
     "average, batch 2": _pool("kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]", "AveragePool", "2,3,8,8"),
@@ -136,6 +157,6 @@ def test_refusals(text: str, reason: str) -> None:
     assert reason in str(error.value)
 
 
-def test_three_spatial_axes_are_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"3 spatial axes \(input shape \(1, 2, 6, 6, 6\)\); Caffe has two"):
-        bridge.to_caffe(model("(float[1,2,6,6,6] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2,2]>(x) }"))
+def test_four_spatial_axes_are_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"4 spatial axes \(input shape \(1, 2, 4, 4, 4, 4\)\); Caffe has"):
+        bridge.to_caffe(model("(float[1,2,4,4,4,4] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2,2,2]>(x) }"))

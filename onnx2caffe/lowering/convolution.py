@@ -9,8 +9,10 @@ import numpy as np
 from onnx2caffe import layers
 from onnx2caffe.builder import Blob, NetBuilder
 from onnx2caffe.layers import Pair
-from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
+from onnx2caffe.lowering.axes import as_planes, join, select
+from onnx2caffe.lowering.padding import as_picture, axis_pads, from_picture, pair, spatial_pair, window_pads
 from onnx2caffe.lowering.spatial import crop, pad_with_zeros
+from onnx2caffe.lowering.transposition import transpose
 from onnx2caffe.node import Node
 from onnx2caffe.registry import lowering
 
@@ -19,12 +21,29 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @lowering("Conv")
 def conv(node: Node, net: NetBuilder) -> Blob:
-    """A Convolution layer; unequal pads become zeros in a longer kernel."""
+    """A Convolution layer; unequal pads become zeros in a longer kernel. Over three spatial axes one for all depths."""
+    if node.blob().rank == 5:
+        return _conv_of_volume(node, net)
     x = as_picture(net, node.blob())
     weight, bias = _weight(node), node.optional_constant(2)
-    kernel = pair(weight.shape[2:])
     stride, dilation = spatial_pair(node, "strides", 1), spatial_pair(node, "dilations", 1)
-    before, after = window_pads(node, x, kernel, stride, dilation)
+    pads = window_pads(node, x, pair(weight.shape[2:]), stride, dilation)
+    y = _convolved(net, x, weight, bias, pads=pads, stride=stride, dilation=dilation, group=node.attr("group", 1))
+    return from_picture(net, y, node.shape())
+
+
+def _convolved(
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    *,
+    pads: tuple[Pair, Pair],
+    stride: Pair,
+    dilation: Pair,
+    group: int,
+) -> Blob:
+    before, after = pads
     if before != after:
         longer = _lengthen(weight, before, after, dilation)
         if longer is None:
@@ -32,9 +51,38 @@ def conv(node: Node, net: NetBuilder) -> Blob:
         else:
             weight, before = longer, (max(before[0], after[0]), max(before[1], after[1]))
     weight, before = _without_idle_taps(x, weight, before, dilation)
-    group = node.attr("group", 1)
-    y = layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
-    return from_picture(net, y, node.shape())
+    return layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
+
+
+def _conv_of_volume(node: Node, net: NetBuilder) -> Blob:
+    """A convolution of pictures, the depths of the result in the batch, with the depths that each reads as channels."""
+    x, weight, bias = node.blob(), node.constant(1), node.optional_constant(2)
+    (n, channels, _, height, width), (depths, *size) = x.shape, node.shape()[2:]
+    made, taps = weight.shape[0], weight.shape[2]
+    stride, dilation = (node.attr(name, [1, 1, 1]) for name in ("strides", "dilations"))
+    before, after = axis_pads(node, x.shape[2:], weight.shape[2:], stride, dilation)
+    planes = as_planes(net, x, 2, 3)
+    planes = pad_with_zeros(net, planes, (before[0], 0), (after[0], 0))
+    last = (depths - 1) * stride[0]
+    starts = [tap * dilation[0] for tap in range(taps)]
+    read = [select(net, planes, 2, range(start, start + last + 1, stride[0]), part=f"depth{start}") for start in starts]
+    flat = [layers.reshape(net, each, (n, channels, 1, depths * height * width), part="tap") for each in read]
+    together = join(net, flat, 2, part="taps")
+    stack = layers.reshape(net, together, (n, channels * taps, depths, height * width), part="stack")
+    turned = transpose(net, stack, (0, 2, 1, 3), part="depths_first")
+    pictures = layers.reshape(net, turned, (n * depths, channels * taps, height, width), part="pictures")
+    y = _convolved(
+        net,
+        pictures,
+        weight.reshape(made, -1, *weight.shape[3:]),
+        bias,
+        pads=(pair(before[1:]), pair(after[1:])),
+        stride=pair(stride[1:]),
+        dilation=pair(dilation[1:]),
+        group=node.attr("group", 1),
+    )
+    y = layers.reshape(net, y, (n, depths, made, size[0] * size[1]), part="depths")
+    return layers.reshape(net, transpose(net, y, (0, 2, 1, 3), part="channels_first"), node.shape(), part="volume")
 
 
 def _without_idle_taps(x: Blob, weight: Array, pad: Pair, dilation: Pair) -> tuple[Array, Pair]:

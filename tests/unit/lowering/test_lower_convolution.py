@@ -64,6 +64,22 @@ CASES = {
 }
 
 
+VOLUMES = {
+    "all of 3": _conv("5,4,3,3,3", "pads=[1,1,1,1,1,1]", "2,4,5,6,7", bias=5),
+    "pictures": _conv("5,4,1,3,3", "pads=[0,1,1,0,1,1], strides=[1,2,2]", "1,4,3,6,7"),
+    "depths": _conv("5,4,3,1,1", "pads=[1,0,0,1,0,0]", "1,4,5,4,3", bias=5),
+    "steps": _conv("5,4,3,2,2", "strides=[2,2,1]", "1,4,7,6,5"),
+    "dilated, in groups": _conv("6,2,2,3,3", "group=2, dilations=[2,1,2], pads=[2,1,2,2,1,2]", "1,4,5,6,7", bias=6),
+    "unequal pads": _conv("5,4,2,2,3", "pads=[1,0,2,0,1,1]", "1,4,4,5,6"),
+    "same": _conv("5,4,3,3,2", 'auto_pad="SAME_LOWER", strides=[2,2,2]', "1,4,5,6,7"),
+}
+
+
+@table(VOLUMES)
+def test_three_spatial_axes(case: Case) -> None:
+    case.check()
+
+
 @table(CASES)
 def test_agrees(case: Case) -> None:
     assert set(layer_types(case.check())) <= {"Convolution", "Deconvolution", "Reshape"}

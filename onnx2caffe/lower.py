@@ -22,6 +22,9 @@ from onnx2caffe.targets.check import require_fields
 from onnx2caffe.tidy import tidy
 from onnx2caffe.written_out import WRITTEN_OUT
 
+# Of one operator, in the text of an error; the error holds all of them.
+MOST_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -167,8 +170,19 @@ def _shape(tensor: gs.Tensor) -> str:
 
 
 def _refusal_text(refusals: list[Refusal], target: str) -> str:
-    head = f"{len(refusals)} node{'s' if len(refusals) > 1 else ''} cannot be computed exactly by {target}:"
-    return "\n".join([head, *(f"  - {refusal}" for refusal in refusals)])
+    """Every refusal; of an operator with very many, the first ones and how many there are more."""
+    lines = [f"{len(refusals)} node{'s' if len(refusals) > 1 else ''} cannot be computed exactly by {target}:"]
+    counts = Counter(refusal.operator for refusal in refusals)
+    shown: Counter[str] = Counter()
+    for refusal in refusals:
+        operator = refusal.operator
+        shown[operator] += 1
+        few = counts[operator] <= MOST_SHOWN + 1
+        if few or shown[operator] <= MOST_SHOWN:
+            lines.append(f"  - {refusal}")
+        elif shown[operator] == counts[operator]:
+            lines.append(f"  - {operator}: {counts[operator] - MOST_SHOWN} nodes more")
+    return "\n".join(lines)
 
 
 def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> dict[str, str]:
@@ -182,7 +196,10 @@ def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> di
     inputs = {tensor.name for tensor in graph.inputs}
     for tensor in graph.outputs:
         if isinstance(tensor, gs.Constant):
-            raise ConversionError(f"Output {tensor.name!r} is a constant, not computed from the input.")
+            raise ConversionError(
+                f"Output {tensor.name!r} is a constant, not computed from the input: leave it out by naming the others "
+                "with outputs=[...]."
+            )
         if tensor.name not in blobs:
             raise ConversionError(f"Output {tensor.name!r} is not computed at inference.")
     shares = Counter(blobs[tensor.name].name for tensor in graph.outputs)

@@ -7,10 +7,11 @@ import onnx_graphsurgeon as gs
 from onnx import helper
 
 _DEFAULT_AXES = [0, 2, 3]
+_SPLIT_WITH_SIZES_AS_INPUT = 13
 
 
 def write_canonical_forms(graph: gs.Graph) -> bool:
-    """Rewrite CastLike, Compress and MeanVarianceNormalization where that needs no more than what is known."""
+    """Rewrite CastLike, Compress, SplitToSequence and MeanVarianceNormalization where what that needs is known."""
     changed = False
     for node in list(graph.nodes):
         if node.domain:
@@ -21,6 +22,8 @@ def write_canonical_forms(graph: gs.Graph) -> bool:
         elif node.op == "Compress" and isinstance(node.inputs[1], gs.Constant):
             _name_places(node, graph)
             changed = True
+        elif node.op == "SplitToSequence":
+            changed |= _name_pieces(node, graph)
         elif node.op == "MeanVarianceNormalization":
             # Its definition by other operators, through which onnx infers, reads the attribute.
             node.attrs.setdefault("axes", _DEFAULT_AXES)
@@ -48,3 +51,41 @@ def _name_places(node: gs.Node, graph: gs.Graph) -> None:
         source = flat
     node.op, node.attrs = "Gather", {"axis": node.attrs.get("axis", 0)}
     node.inputs = [source, gs.Constant(f"{name}/marked", marked.astype(np.int64))]
+
+
+def _name_pieces(node: gs.Node, graph: gs.Graph) -> bool:
+    """SplitToSequence whose pieces are all taken out at constant places as the Split into these."""
+    readers = list(node.outputs[0].outputs)
+    x, axis = node.inputs[0], node.attrs.get("axis", 0)
+    taken = all(reader.op == "SequenceAt" and isinstance(reader.inputs[1], gs.Constant) for reader in readers)
+    if not readers or not taken or any(node.outputs[0] is output for output in graph.outputs):
+        return False
+    if x.shape is None or not isinstance(x.shape[axis], (int, np.integer)):
+        return False
+    sizes = _sizes(node, int(x.shape[axis]))
+    if sizes is None:
+        return False
+    name = node.outputs[0].name
+    pieces = [gs.Variable(f"{name}/{index}", dtype=x.dtype) for index in range(len(sizes))]
+    for reader in readers:
+        piece = pieces[int(reader.inputs[1].values.item())]
+        reader.op, reader.inputs = "Identity", [piece]
+    node.op, node.attrs, node.outputs = "Split", {"axis": axis}, pieces
+    if graph.opset >= _SPLIT_WITH_SIZES_AS_INPUT:
+        node.inputs = [x, gs.Constant(f"{name}/sizes", np.array(sizes, np.int64))]
+    else:
+        node.inputs, node.attrs["split"] = [x], sizes
+    return True
+
+
+def _sizes(node: gs.Node, length: int) -> list[int] | None:
+    """The lengths of the pieces of a SplitToSequence; None where they are not known, or lose their axis."""
+    if len(node.inputs) < 2 or not node.inputs[1].name:
+        return [1] * length if node.attrs.get("keepdims", 1) else None
+    if not isinstance(node.inputs[1], gs.Constant):
+        return None
+    given = node.inputs[1].values
+    if given.ndim:
+        return [int(size) for size in given]
+    size = int(given)
+    return [min(size, length - start) for start in range(0, length, size)] if size > 0 else None

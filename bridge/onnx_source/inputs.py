@@ -46,7 +46,7 @@ def _names(graph: gs.Graph) -> str:
 
 
 def _require_static(name: str, declared: list[Any] | None) -> None:
-    example = f"give its shape, as in input_shape={{{name!r}: (1, 3, 224, 224)}}."
+    example = f"give its shape, as in input_shape={{{name!r}: {_example(declared)}}}."
     if declared is None:
         raise SourceError(f"Input {name!r} has dynamic dimensions, even their number is open: {example}")
     if all(isinstance(length, int) and length > 0 for length in declared):
@@ -55,6 +55,16 @@ def _require_static(name: str, declared: list[Any] | None) -> None:
         raise SourceError(f"Input {name!r} is declared as {declared}, with a length that is not positive: {example}")
     shown = ", ".join("?" if length is None else str(length) for length in declared)
     raise SourceError(f"Input {name!r} has dynamic dimensions [{shown}]: {example}")
+
+
+def _example(declared: list[Any] | None) -> tuple[int, ...]:
+    """A shape that could be meant: what is declared of it, and where that is open, one picture of usual size."""
+    if declared is None:
+        return (1, 3, 224, 224)
+    channels_last = len(declared) == 4 and declared[3] in (1, 3)
+    usual = (1, 224, 224, 3) if channels_last else (1, 3, 224, 224)
+    fallback = usual if len(declared) == 4 else (1,) * len(declared)
+    return tuple(d if isinstance(d, int) and d > 0 else f for d, f in zip(declared, fallback, strict=True))
 
 
 def _require_match(name: str, declared: list[Any] | None, wanted: tuple[int, ...]) -> None:

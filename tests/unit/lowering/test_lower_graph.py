@@ -173,3 +173,14 @@ def test_operator_of_a_foreign_domain_is_refused() -> None:
 def test_unknown_target() -> None:
     with pytest.raises(ConversionError, match=r"Unknown target 'darknet'. Known targets: ssd, bvlc, opencv"):
         bridge.to_caffe(CASES["two inputs"].model(), target="darknet")
+
+
+def test_very_many_refusals_of_one_operator_are_counted() -> None:
+    chain = "\n".join(f"t{i + 1} = Sin(t{i})" for i in range(20))
+    with pytest.raises(UnsupportedModelError) as error:
+        bridge.to_caffe(model(f"(float[1,3] x) => (float[] y) {{ t0 = Cos(x)\n {chain}\n y = Relu(t20) }}"))
+    lines = str(error.value).splitlines()
+    assert lines[0].startswith("21 nodes cannot be computed")
+    assert [line.split("'")[0] for line in lines[1:-1]] == ["  - Cos ", *["  - Sin "] * 5]
+    assert lines[-1] == "  - Sin: 15 nodes more"
+    assert len(error.value.refusals) == 21

@@ -140,6 +140,23 @@ def test_empty_pieces(text: str) -> None:
     check(model(text))
 
 
+SEQUENCES = {
+    "a size": "<int64 n={2}, int64 i={1}, int64 j={-1}> { q = SplitToSequence<axis=1>(x, n)",
+    "sizes": "<int64[3] n={1,4,2}, int64 i={1}, int64 j={0}> { q = SplitToSequence<axis=1>(x, n)",
+    "ones": "<int64 i={3}, int64 j={6}> { q = SplitToSequence<axis=1>(x)",
+}
+
+
+@pytest.mark.parametrize("body", SEQUENCES.values(), ids=list(SEQUENCES))
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_pieces_that_are_taken_out_of_a_sequence(body: str, opset: int) -> None:
+    text = f"(float[2,7,3] x) => (float[] y) {body}\n a = SequenceAt(q, i)\n b = SequenceAt(q, j)\n"
+    source = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": {opset}]> net {text} y = Concat<axis=1>(a, b) }}'
+    )
+    assert set(layer_types(check(source))) <= {"Slice", "Concat", "Silence"}
+
+
 def test_an_empty_piece_that_is_an_output() -> None:
     text = "(float[2,5] x) => (float[] y, float[] z) <int64[2] sizes={5,0}> { y, z = Split<axis=1>(x, sizes) }"
     with pytest.raises(ConversionError, match=r"'z', .* has the shape \[2, 0\]: a Caffe blob cannot be empty"):

@@ -92,6 +92,25 @@ def test_open_sizes_are_taken_from_input_shape() -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "example"),
+    [
+        (["n", 3, 32, 32], (1, 3, 32, 32)),
+        (["n", 3, "h", "w"], (1, 3, 224, 224)),
+        (["n", "h", "w", 3], (1, 224, 224, 3)),
+        (["n", 7], (1, 7)),
+    ],
+)
+def test_a_shape_that_could_be_meant(declared: list[int | str], example: tuple[int, ...]) -> None:
+    shape = ",".join(map(str, declared))
+    source = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": 13]> net (float[{shape}] x) => (float[{shape}] y) {{ y = Relu(x) }}'
+    )
+    with pytest.raises(SourceError) as error:
+        bridge.to_caffe(source)
+    assert str(error.value).endswith(f"give its shape, as in input_shape={{'x': {example}}}.")
+
+
+@pytest.mark.parametrize(
     ("shape", "message"),
     [
         ((1, 4, 8, 8), r"Input 'data' has shape \[1, 3, 8, 8\]; \[1, 4, 8, 8\] does not fit it"),

@@ -44,7 +44,7 @@ class LoweringOptions:
 
 @dataclass
 class NetBuilder:
-    """The layers made so far.
+    """The layers made so far, and the inputs of the net.
 
     While a node is lowered, `scope` is its name: every layer made is called `scope/part`, and the layer that
     makes the node's output is renamed to the output tensor by `finish`.
@@ -54,6 +54,7 @@ class NetBuilder:
     options: LoweringOptions = field(default_factory=LoweringOptions)
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    inputs: list[Blob] = field(default_factory=list)
     scope: str = ""
     origin: tuple[str, ...] = ()
     _taken: set[str] = field(default_factory=set)

@@ -76,6 +76,7 @@ def lower_nodes(
     blobs: dict[str, Blob] = {}
     for tensor in graph.inputs:
         blobs[tensor.name] = Blob(tensor.name, tuple(tensor.shape))
+        net.inputs.append(blobs[tensor.name])
         net.reserve(tensor.name)
     for node in graph.nodes:
         for output in node.outputs:

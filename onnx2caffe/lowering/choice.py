@@ -6,12 +6,14 @@ is not multiplied by its truth value t but held between ∓∞·t, which are 0 w
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
+from onnx2caffe.builder import Blob, NetBuilder, Shape
 from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge
+from onnx2caffe.lowering.axes import enlarge, select
 from onnx2caffe.lowering.broadcasting import constant_blob, multiply_constant, number
 from onnx2caffe.lowering.logic import as_float32, opposite
 from onnx2caffe.lowering.piecewise import HUGE, finite_like
@@ -50,16 +52,23 @@ def _condition(node: Node, net: NetBuilder) -> Blob:
     shape = node.shape()
     if not node.is_constant(0):
         return enlarge(net, node.blob(0), shape)
-    like = finite_like(net, enlarge(net, node.blob(2 if node.is_constant(1) else 1), shape))
-    return constant_blob(net, like, node.constant(0).astype(np.float32))
+    return _constant(net, node.constant(0).astype(np.float32), shape)
 
 
 def _whole(node: Node, net: NetBuilder, index: int) -> Blob:
     """One branch in the shape of the output."""
     if not node.is_constant(index):
         return enlarge(net, node.blob(index), node.shape())
-    like = finite_like(net, enlarge(net, node.blob(3 - index), node.shape()))
-    return constant_blob(net, like, _finite(node, index))
+    return _constant(net, _finite(node, index), node.shape())
+
+
+def _constant(net: NetBuilder, values: Array, shape: Shape) -> Blob:
+    """The constant in a shape, made from a number of the net's input: a branch may hold what is no number."""
+    source = net.inputs[0]
+    row = layers.reshape(net, source, (1, prod(source.shape)), part="row")
+    one = finite_like(net, select(net, row, 1, [0], part="one"))
+    like = enlarge(net, layers.reshape(net, one, (1,) * len(shape), part="finite"), shape)
+    return constant_blob(net, like, values)
 
 
 def _is_zero(node: Node, index: int) -> bool:

@@ -137,6 +137,13 @@ def test_masks_of_infinity_before_a_softmax(body: str, mask: np.ndarray) -> None
     check(model(f"(float[1,4,4] x) => (float[] y) {body}\n y = Softmax<axis=-1>(a) }}", k=mask))
 
 
+def test_a_row_that_is_masked_whole() -> None:
+    """Its softmax is no number, which the choice by a constant passes over."""
+    text = """(float[1,2,3] x) => (float[] y) <float[2,3] k, bool[2,1] r={0,1}, float z={0.0}> {
+        a = Add(x, k)\n s = Softmax<axis=-1>(a)\n y = Where(r, z, s) }"""
+    check(model(text, k=[[0, -np.inf, 0], [-np.inf] * 3]))
+
+
 def test_a_computed_mask_of_infinity() -> None:
     text = """(float[1,4] x) => (float[] y) <float n={0.0}, float v={-inf}> {
         c = Less(x, n)\n a = Where(c, v, x)\n y = Softmax(a) }"""

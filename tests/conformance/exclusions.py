@@ -93,7 +93,6 @@ EXCLUSIONS = (
         tests=("node/causal_conv_with_state_*",),
         says="computed at run time|cannot be empty",
     ),
-    Exclusion("an attention mask of infinities", tests=("node/attention_*",), says="hold NaN or infinity"),
     Exclusion("signal processing", operators="DFT STFT"),
     Exclusion("random numbers", operators="Bernoulli RandomUniformLike"),
     Exclusion("samples at computed places: no stock layer does", operators="AffineGrid DeformConv GridSample RoiAlign"),

@@ -13,9 +13,9 @@ from bridge.normalize.name_nodes import name_nodes
 from bridge.normalize.push_transposes import settle_transposes
 from bridge.normalize.remove_no_ops import remove_no_ops
 from bridge.normalize.settle_shapes import settle_shapes
-from bridge.normalize.write_out_batch_norm import write_out_computed_statistics
-from bridge.normalize.write_out_einsum import write_out_einsum
-from bridge.normalize.write_out_recurrent import write_out_recurrent
+from bridge.normalize.write_out.batch_norm import write_out_computed_statistics
+from bridge.normalize.write_out.einsum import write_out_einsum
+from bridge.normalize.write_out.recurrent import write_out_recurrent
 
 Pass = Callable[[gs.Graph], bool]
 

@@ -11,7 +11,7 @@ import onnx_graphsurgeon as gs
 
 from bridge.normalize.fold_affine import absorb_affine
 from bridge.normalize.surgery import is_only_reader, producer, take_over_output
-from bridge.normalize.write_out_batch_norm import is_in_training
+from bridge.normalize.write_out.batch_norm import is_in_training
 
 
 def fold_batch_norm(graph: gs.Graph) -> bool:

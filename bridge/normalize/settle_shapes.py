@@ -9,7 +9,7 @@ from bridge.normalize.choose_branches import choose_branches
 from bridge.normalize.drop_empty import drop_empty
 from bridge.normalize.fold_constants import fold_constants
 from bridge.normalize.infer_shapes import infer_shapes
-from bridge.normalize.write_out_batch_norm import write_out_training
+from bridge.normalize.write_out.batch_norm import write_out_training
 
 
 def settle_shapes(graph: gs.Graph) -> bool:

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.replacement import Replacement
+from bridge.normalize.write_out.replacement import Replacement
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
 _ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.replacement import Replacement
+from bridge.normalize.write_out.replacement import Replacement
 
 _TRAINING_AS_ATTRIBUTE = 14
 _AXES_AS_INPUT = 18

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.replacement import Replacement
 from bridge.normalize.surgery import Array
+from bridge.normalize.write_out.replacement import Replacement
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
 # Those that are operators of the same name, without numbers of their own.

@@ -1,0 +1,1 @@
+"""Operators written out as simpler ones, which are lowered."""

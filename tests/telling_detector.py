@@ -62,7 +62,7 @@ class _Calibration:
     """Runs a symbol of the net's parameters, operator by operator."""
 
     def __init__(self, mx: Any, net: Any, seed: int) -> None:
-        self._mx, self._seed = mx, seed
+        self._mx, self._seed, self._prefix = mx, seed, net.prefix
         self._parameters = net.collect_params()
         self._spread = {
             predictor.predictor.weight.name: std
@@ -105,9 +105,13 @@ class _Calibration:
         made = operator(*inputs, **attributes)
         return list(made) if isinstance(made, (list, tuple)) else [made]
 
+    def _generator(self, name: str) -> np.random.Generator:
+        """For a parameter, whatever number the net got in its process."""
+        return generator(self._seed, name.replace(self._prefix, "ssd0_", 1))
+
     def _give_statistics(self, names: list[str], inputs: list[Any]) -> None:
         """Mean and variance near those of the values, and moved away from them by random amounts."""
-        rng = generator(self._seed, names[3])
+        rng = self._generator(names[3])
         power = max(float((inputs[0] ** 2).mean().asscalar()), 1e-6)
         shape = inputs[3].shape
         mean, variance = rng.uniform(*RUNNING_MEAN, shape) * np.sqrt(power), rng.uniform(*RUNNING_VAR, shape) * power
@@ -116,7 +120,7 @@ class _Calibration:
 
     def _give_spread(self, node: dict[str, Any], names: list[str], inputs: list[Any]) -> None:
         """Predictions of the wanted spread, from place to place as well as from channel to channel."""
-        rng, std = generator(self._seed, names[1]), self._spread[names[1]]
+        rng, std = self._generator(names[1]), self._spread[names[1]]
         self._set(names, inputs, 2, np.zeros(inputs[2].shape))
         made = self._invoke(node, inputs)[0].asnumpy()
         # Deep random nets answer nearly the same everywhere: most of that goes, unless there is only one place.

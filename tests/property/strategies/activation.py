@@ -19,6 +19,7 @@ PLAIN = {
     "Mish": 18,
     "Swish": 24,
     "Sign": 9,
+    "Erf": 9,
 }
 WITH_ALPHA = {"LeakyRelu": 6, "Elu": 6, "Celu": 12, "ThresholdedRelu": 10, "Gelu": 20}
 BOUNDS = [(0.0, 6.0), (0.0, 1.0), (-1.0, 1.0), (-0.5, 2.0), (0.25, 0.75), (-2.0, -1.0), (0.0, 4.5)]

@@ -92,7 +92,7 @@ class Draft:
         node = helper.make_node(operator, list(inputs), names, name=f"n{len(self.nodes)}", **given)
         for name, kind in self._inferred(node).items():
             shape = tuple(dim.dim_value for dim in kind.tensor_type.shape.dim)
-            if not kind.tensor_type.HasField("shape") or not all(shape) or prod(shape) > LARGEST_VALUE:
+            if not kind.tensor_type.HasField("shape") or min(shape, default=1) <= 0 or prod(shape) > LARGEST_VALUE:
                 reject()
             if len(shape) > HIGHEST_RANK:
                 reject()

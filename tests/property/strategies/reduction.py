@@ -60,9 +60,10 @@ def top(net: Draft, x: str) -> str:
 
 @kind("OneHot", since=9)
 def one_hot(net: Draft, x: str) -> str:
-    """Of the indices of ArgMax, in some order of axes."""
+    """Of the indices of an input's ArgMax, in some order of axes: elsewhere rounding may decide between equals."""
+    x = net.pick(net.inputs)
     axis = net.number(0, len(net.values[x]) - 1)
     indices = net.add("ArgMax", x, axis=axis, keepdims=int(net.flag()))
     depth = net.constant(np.array(net.number(2, 6), np.int64))
-    values = net.constant(np.array(net.pick([(0.0, 1.0), (0.5, -2.0), (1e6, 0.1)]), np.float32))
+    values = net.constant(np.array(net.pick([(0.0, 1.0), (0.5, -2.0), (100.0, 0.1)]), np.float32))
     return net.add("OneHot", indices, depth, values, axis=net.number(-1, len(net.indices[indices])))

@@ -14,8 +14,9 @@ from onnx2caffe.errors import SourceError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _NAMES_SHOWN = 3
-# An attention mask is added or chosen, a maximum padded; a bound that is infinite is none.
-_MASKING = frozenset({"Add", "Clip", "Pad", "Where"})
+# A bound that is infinite is none; an attention mask is chosen, or added, and a maximum padded, by minus infinity.
+_CHOOSING = frozenset({"Clip", "Where"})
+_MASKING = _CHOOSING | {"Add", "Pad"}
 _FLOATS = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.DOUBLE: "float64"}
 
 
@@ -78,4 +79,5 @@ def refuse_non_finite(graph: gs.Graph) -> None:
 
 def _masks(tensor: gs.Constant) -> bool:
     """Whether it has no NaN, and is read only where an infinity says what does not count."""
-    return not np.isnan(tensor.values).any() and all(node.op in _MASKING and not node.domain for node in tensor.outputs)
+    masking = _MASKING if not np.isposinf(tensor.values).any() else _CHOOSING
+    return not np.isnan(tensor.values).any() and all(node.op in masking and not node.domain for node in tensor.outputs)

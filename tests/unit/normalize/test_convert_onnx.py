@@ -141,6 +141,30 @@ def test_weights_that_are_not_finite(value: float) -> None:
     assert not np.isfinite(converted.layers[0].blobs[0][2, 1, 0, 0])
 
 
+@pytest.mark.parametrize(
+    ("node", "value", "taken"),
+    [
+        ("y = Add(x, k)", -np.inf, True),
+        ("y = Add(x, k)", np.inf, False),
+        ("y = Add(x, k)", np.nan, False),
+        ("y = Mul(x, k)", -np.inf, False),
+        ("a = Add(x, k)\n y = Mul(a, k)", -np.inf, False),
+        ("y = Clip(x, l, m)", np.inf, True),
+    ],
+)
+def test_infinities_that_mask_or_bound(node: str, value: float, taken: bool) -> None:
+    source = model(
+        f"(float[1,3] x) => (float[] y) <float[3] k, float l={{-1.0}}, float m> {{ {node} }}",
+        k=[0, value, 0],
+        m=abs(value),
+    )
+    if taken:
+        bridge.to_caffe(source)
+    else:
+        with pytest.raises(SourceError, match="The weights of 'k' hold NaN or infinity"):
+            bridge.to_caffe(source)
+
+
 def test_weights_in_half_and_double_precision() -> None:
     for dtype in (np.float16, np.float64):
         source = model("(float[1,3,4,4] x) => (float[] y) <float[2,3,1,1] w> { y = Conv(x, w) }")

@@ -5,6 +5,7 @@ operator: a BatchNorm gets its statistics, and a predictor its weights, when the
 """
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -62,7 +63,7 @@ class _Calibration:
     """Runs a symbol of the net's parameters, operator by operator."""
 
     def __init__(self, mx: Any, net: Any, seed: int) -> None:
-        self._mx, self._seed, self._prefix = mx, seed, net.prefix
+        self._mx, self._seed = mx, seed
         self._parameters = net.collect_params()
         self._spread = {
             predictor.predictor.weight.name: std
@@ -107,7 +108,7 @@ class _Calibration:
 
     def _generator(self, name: str) -> np.random.Generator:
         """For a parameter, whatever number the net got in its process."""
-        return generator(self._seed, name.replace(self._prefix, "ssd0_", 1))
+        return generator(self._seed, re.sub(r"^ssd\d+_", "ssd0_", name))
 
     def _give_statistics(self, names: list[str], inputs: list[Any]) -> None:
         """Mean and variance near those of the values, and moved away from them by random amounts."""

@@ -57,7 +57,7 @@ def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
     an error up to |x| of a million. It needs no constant, which toolchains that quantise would meet. Other bounds are
     Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
     """
-    limits = np.finfo(np.float32)
+    limits, like = np.finfo(np.float32), x
     above, below = low > limits.min, high < limits.max
     if above and below and low > high:
         # ONNX: the upper bound wins.
@@ -68,7 +68,7 @@ def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
     if above:
         x = layers.eltwise(net, [x, layers.constant_like(net, x, low, part="low")], "MAX", part="at_least")
     if below:
-        minus_high = layers.constant_like(net, x, -high, part="minus_high")
+        minus_high = layers.constant_like(net, like, -high, part="minus_high")
         negative = layers.power(net, x, scale=-1.0, part="negative")
         y = layers.eltwise(net, [negative, minus_high], "MAX", part="at_most")
         x = layers.power(net, y, scale=-1.0, part="restore")

@@ -46,8 +46,10 @@ class CaffeRep(BackendRep):
         self.layer_types = frozenset(layer.type for layer in read_net(self._prototxt).layer)
 
     def readers(self) -> tuple[LastingWorker, ...]:
-        """Those that have all its layers, one of each kind."""
-        return one_of_each_kind(worker for worker in workers() if worker.layer_types() >= self.layer_types)
+        """Those that have all its layers, and take its blobs; one of each kind."""
+        return one_of_each_kind(
+            worker for worker in workers() if worker.layer_types() >= self.layer_types and worker.takes(self.converted)
+        )
 
     def run(self, inputs: Any, *, reader: LastingWorker | None = None, **_: Any) -> Outputs:
         """Run the net.

@@ -43,8 +43,8 @@ def _of_x(node: str, opset: int = 13) -> dict[str, np.ndarray]:
 def test_relative_error_of_erf_over_the_whole_range() -> None:
     exact = np.vectorize(math.erf)(X.astype(np.float64))
     for reader, found in _of_x("Erf(x)").items():
-        # The square of less than 1e-23 is no normal number, and the square of it 0: that is still right.
-        np.testing.assert_allclose(found, exact, rtol=4e-7, atol=0, err_msg=reader)
+        # The hyperbolic tangent of newer versions of OpenCV is exact to the rounding of 1, not of the value.
+        np.testing.assert_allclose(found, exact, rtol=4e-7, atol=3e-7 if reader == "OpenCV" else 0, err_msg=reader)
 
 
 @pytest.mark.parametrize("form", ["none", "tanh"])

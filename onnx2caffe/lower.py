@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_graphsurgeon as gs
 
 from onnx2caffe import layers
@@ -15,7 +14,7 @@ from onnx2caffe.errors import ConversionError, UnsupportedModelError
 from onnx2caffe.fuse import fuse, origin_of
 from onnx2caffe.left_out import LEFT_OUT
 from onnx2caffe.model import CaffeModel, Preprocessing
-from onnx2caffe.node import Node, UnsupportedNodeError
+from onnx2caffe.node import Node, UnsupportedNodeError, is_static
 from onnx2caffe.registry import find_lowering
 from onnx2caffe.targets import profile_named
 from onnx2caffe.targets.check import require_fields
@@ -131,7 +130,7 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
     except UnsupportedNodeError as refused:
         shapes = f"{[_shape(t) for t in node.inputs]} -> {[_shape(t) for t in node.outputs]}"
         refusals.append(Refusal(node.name, node.op, shapes, refused.reason, refused.remedy))
-        return [Blob(output.name, tuple(output.shape) if _is_static(output) else ()) for output in node.outputs]
+        return [Blob(output.name, tuple(output.shape) if is_static(output) else ()) for output in node.outputs]
 
 
 def _why(node: gs.Node) -> str:
@@ -153,15 +152,11 @@ def _refuse_subgraphs(node: gs.Node) -> None:
 def _require_shapes(node: gs.Node) -> None:
     # What a custom node makes may have as many rows as it finds objects.
     for tensor in (*node.inputs, *(() if node.domain else node.outputs)):
-        if tensor.name and not _is_static(tensor):
+        if tensor.name and not is_static(tensor):
             raise UnsupportedNodeError(
                 f"the shape of {tensor.name!r} is not known before the net runs",
                 "cut the net before it with outputs=[...]",
             )
-
-
-def _is_static(tensor: gs.Tensor) -> bool:
-    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
 
 
 def _shape(tensor: gs.Tensor) -> str:

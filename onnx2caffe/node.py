@@ -92,6 +92,11 @@ class Node:
         return len(self.raw.outputs)
 
 
+def is_static(tensor: gs.Tensor) -> bool:
+    """Whether the length of every axis of an ONNX tensor is known."""
+    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
+
+
 def axis_of(value: int, rank: int) -> int:
     """`value` counted from the front."""
     if not -rank <= value < rank:
@@ -99,4 +104,4 @@ def axis_of(value: int, rank: int) -> int:
     return value % rank
 
 
-__all__ = ["Array", "Node", "UnsupportedNodeError", "axis_of"]
+__all__ = ["Array", "Node", "UnsupportedNodeError", "axis_of", "is_static"]

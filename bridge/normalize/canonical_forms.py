@@ -25,7 +25,7 @@ def write_canonical_forms(graph: gs.Graph) -> bool:
         elif node.op == "SplitToSequence":
             changed |= _name_pieces(node, graph)
         elif node.op == "MeanVarianceNormalization":
-            # Its definition by other operators, through which onnx infers, reads the attribute.
+            # Its definition by other operators, through which a check of the intermediate infers, reads the attribute.
             node.attrs.setdefault("axes", _DEFAULT_AXES)
     return changed
 

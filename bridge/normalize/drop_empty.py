@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from bridge.normalize.surgery import is_read
+
 
 def drop_empty(graph: gs.Graph) -> bool:
     """Take empty tensors out of every Concat, and out of every Split where nothing reads them."""
@@ -32,12 +34,7 @@ def _shorten_split(node: gs.Node, graph: gs.Graph) -> bool:
     sizes = _sizes(node)
     if sizes is None or len(sizes) != len(node.outputs):
         return False
-    ends = {id(tensor) for tensor in graph.outputs}
-    kept = [
-        (size, tensor)
-        for size, tensor in zip(sizes, node.outputs, strict=True)
-        if size or tensor.outputs or id(tensor) in ends
-    ]
+    kept = [(size, tensor) for size, tensor in zip(sizes, node.outputs, strict=True) if size or is_read(tensor, graph)]
     if not 0 < len(kept) < len(sizes):
         return False
     _set_sizes(node, [size for size, _ in kept])

@@ -11,6 +11,7 @@ import onnx_graphsurgeon as gs
 from onnx import helper, numpy_helper, shape_inference
 
 from onnx2caffe.errors import ConversionError
+from onnx2caffe.node import is_static
 
 # Shapes, axes, pads and scales are constants of a few numbers; weights need not be looked at.
 LARGEST_VALUE_READ = 1024
@@ -18,7 +19,7 @@ LARGEST_VALUE_READ = 1024
 
 def infer_shapes(graph: gs.Graph) -> bool:
     """Fill in the shapes that are missing."""
-    if all(_known(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
+    if all(is_static(tensor) for node in graph.nodes for tensor in node.outputs if tensor.name):
         return False
     model = light_model(graph)
     inferred = _inferred(model)
@@ -28,15 +29,11 @@ def infer_shapes(graph: gs.Graph) -> bool:
         if tensor is None or isinstance(tensor, gs.Constant) or not info.type.HasField("tensor_type"):
             continue
         kind = info.type.tensor_type
-        if kind.HasField("shape") and not _known(tensor):
+        if kind.HasField("shape") and not is_static(tensor):
             tensor.shape = [d.dim_value if d.HasField("dim_value") else (d.dim_param or None) for d in kind.shape.dim]
         if tensor.dtype is None and kind.elem_type:
             tensor.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
     return False
-
-
-def _known(tensor: gs.Tensor) -> bool:
-    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
 
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -64,7 +61,9 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
                 inputs[tensor.name] = _value_info(tensor)
     outputs = [_value_info(tensor) for tensor in graph.outputs]
     # The rest onnx finds out again; what these make it cannot, or not without the values it depends on.
-    made = [tensor for node in graph.nodes if node.domain for tensor in node.outputs if tensor.name and _known(tensor)]
+    made = [
+        tensor for node in graph.nodes if node.domain for tensor in node.outputs if tensor.name and is_static(tensor)
+    ]
     infos = [_value_info(tensor) for tensor in made if not any(tensor is output for output in graph.outputs)]
     weights = list(initializers.values())
     proto = helper.make_graph(nodes, "shapes", list(inputs.values()), outputs, weights, value_info=infos)
@@ -74,8 +73,9 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
 
 
 def _proto(node: gs.Node) -> onnx.NodeProto:
-    if node.op == "GroupNormalization" and not node.domain:
-        # onnx cannot infer what it makes: the shape and type of its first input.
+    if node.op in ("GroupNormalization", "MeanVarianceNormalization") and not node.domain:
+        # Both make the shape and type of their first input. onnx cannot infer that of the first, nor through its
+        # definition of the second where the axes are left to their default.
         return helper.make_node("Identity", [node.inputs[0].name], [node.outputs[0].name])
     proto: onnx.NodeProto = gs.exporters.onnx_exporter.OnnxExporter.export_node(node)
     return proto

@@ -16,9 +16,7 @@ def settle_shapes(graph: gs.Graph) -> bool:
     """Infer shapes, fold constants, put chosen branches in, drop empty pieces: each makes more known to the others."""
     changed = False
     while True:
-        write_canonical_forms(graph)
         infer_shapes(graph)
-        # Canonical forms once more: the types that CastLike needs are known now.
         steps = (write_canonical_forms, write_out_training, fold_constants, choose_branches, drop_empty)
         done = [step(graph) for step in steps]
         if not any(done):

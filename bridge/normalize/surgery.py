@@ -19,6 +19,11 @@ def only_reader(tensor: gs.Tensor, graph: gs.Graph) -> gs.Node | None:
     return tensor.outputs[0]
 
 
+def is_read(tensor: gs.Tensor, graph: gs.Graph) -> bool:
+    """Whether a node reads `tensor`, or the graph gives it."""
+    return bool(tensor.outputs) or any(tensor is output for output in graph.outputs)
+
+
 def is_only_reader(node: gs.Node, tensor: gs.Tensor, graph: gs.Graph) -> bool:
     """Whether nothing but `node` sees `tensor`, so that its values may change."""
     return only_reader(tensor, graph) is node

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from bridge.normalize.surgery import is_read
 from bridge.normalize.write_out.replacement import Replacement
+from onnx2caffe.node import is_static
 
 _TRAINING_AS_ATTRIBUTE = 14
 _AXES_AS_INPUT = 18
@@ -36,20 +38,15 @@ def write_out_computed_statistics(graph: gs.Graph) -> bool:
 
 def _write_out(graph: gs.Graph, wanted: Callable[[gs.Node], bool]) -> bool:
     changed = False
-    ends = {id(tensor) for tensor in graph.outputs}
     for node in list(graph.nodes):
         if node.op != "BatchNormalization" or node.domain or not wanted(node):
             continue
-        further = any(tensor.outputs or id(tensor) in ends for tensor in node.outputs[1:])
-        if further or not node.attrs.get("spatial", 1) or not _is_static(node.inputs[0]):
+        further = any(is_read(tensor, graph) for tensor in node.outputs[1:])
+        if further or not node.attrs.get("spatial", 1) or not is_static(node.inputs[0]):
             continue
         _put_in(Replacement(graph, node), is_in_training(node, graph.opset))
         changed = True
     return changed
-
-
-def _is_static(tensor: gs.Tensor) -> bool:
-    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
 
 
 def _put_in(new: Replacement, training: bool) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from bridge.normalize.write_out.replacement import Replacement
+from onnx2caffe.node import is_static
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
 _ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))
@@ -26,15 +27,11 @@ def write_out_einsum(graph: gs.Graph) -> bool:
     """Write out every Einsum of static shapes."""
     changed = False
     for node in list(graph.nodes):
-        if node.op != "Einsum" or node.domain or any(not _is_static(tensor) for tensor in node.inputs):
+        if node.op != "Einsum" or node.domain or any(not is_static(tensor) for tensor in node.inputs):
             continue
         _WrittenOut(graph, node).put_in(*_letters(node))
         changed = True
     return changed
-
-
-def _is_static(tensor: gs.Tensor) -> bool:
-    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
 
 
 def _letters(node: gs.Node) -> tuple[list[str], str]:

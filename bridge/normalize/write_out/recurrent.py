@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import Array
+from bridge.normalize.surgery import Array, is_read
 from bridge.normalize.write_out.replacement import Replacement
+from onnx2caffe.node import is_static
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
 # Those that are operators of the same name, without numbers of their own.
@@ -38,8 +39,7 @@ def write_out_recurrent(graph: gs.Graph) -> bool:
 
 
 def _can_be_written_out(node: gs.Node) -> bool:
-    x = node.inputs[0]
-    static = x.shape is not None and all(isinstance(length, (int, np.integer)) for length in x.shape)
+    static = is_static(node.inputs[0])
     weights = all(isinstance(_input(node, index), (gs.Constant, type(None))) for index in (1, 2, 3, 7))
     known = all(name.lower() in _ACTIVATIONS for name in node.attrs.get("activations", []))
     return static and weights and known and not node.attrs.get("clip") and _runs_all_steps(node)
@@ -109,7 +109,7 @@ class _Unrolled:
         runs = [self._run(x, index) for index in range(directions)]
         n, steps, hidden = self._batch, self._steps, self._hidden
         results = []
-        if _is_read(node, 0, new.graph):
+        if is_read(node.outputs[0], new.graph):
             sides = [new.reshape(self._joined(states, 1), (n, steps, 1, hidden)) for states, _ in runs]
             whole = self._joined(sides, 2)
             results.append(whole if self._batch_first else new.add("Transpose", [whole], perm=[1, 2, 0, 3]))
@@ -120,7 +120,7 @@ class _Unrolled:
             last = [new.reshape(ends[state], shape) for _, ends in runs]
             results.append(self._joined(last, 1 if self._batch_first else 0))
         given = node.outputs
-        read = [index for index in range(len(given)) if _is_read(node, index, new.graph)]
+        read = [index for index, tensor in enumerate(given) if tensor.name and is_read(tensor, new.graph)]
         node.outputs = [given[index] for index in read]
         new.put_in([results[index] for index in read])
 
@@ -242,10 +242,3 @@ class _Unrolled:
         if memory is None:
             return gate
         return self._new.add("Add", [gate, self._new.add("Mul", [memory, self._new.constant(weight)])])
-
-
-def _is_read(node: gs.Node, index: int, graph: gs.Graph) -> bool:
-    if index >= len(node.outputs) or not node.outputs[index].name:
-        return False
-    tensor = node.outputs[index]
-    return bool(tensor.outputs) or any(tensor is output for output in graph.outputs)

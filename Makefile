@@ -26,6 +26,7 @@ demo: $(READY)
 test: $(READY) caffe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/typed_tree.py build/typed
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q
 
@@ -36,7 +37,7 @@ test-onnx:
 	.venv-onnx/bin/python -m pytest -q
 
 caffe: $(READY)
-	$(BIN)/python -m bridge.verification.caffe_setup $(if $(CI),--install-packages) || echo "No real Caffe could be set up: tests on it will be skipped."
+	$(BIN)/python -m gluon2caffe.bridge.verification.caffe_setup $(if $(CI),--install-packages) || echo "No real Caffe could be set up: tests on it will be skipped."
 
 zoo: $(READY) caffe
 	$(BIN)/python -m pytest -q tests/zoo --full-zoo

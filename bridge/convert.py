@@ -13,18 +13,18 @@ import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 
-from bridge.cut import cut_at
-from bridge.normalize import normalize
-from bridge.normalize.fold_padding import fold_padding
-from bridge.normalize.settle_shapes import settle_shapes
-from bridge.origins import all_sources, write_sources
-from bridge.preprocessing import append_softmax, make_preprocessing, prepend_preprocessing
-from bridge.progress import step
-from bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, load_graph
-from onnx2caffe.builder import LoweringOptions
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.lower import lower
-from onnx2caffe.model import CaffeModel, Preprocessing
+from gluon2caffe.bridge.cut import cut_at
+from gluon2caffe.bridge.normalize import normalize
+from gluon2caffe.bridge.normalize.fold_padding import fold_padding
+from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
+from gluon2caffe.bridge.origins import all_sources, write_sources
+from gluon2caffe.bridge.preprocessing import append_softmax, make_preprocessing, prepend_preprocessing
+from gluon2caffe.bridge.progress import step
+from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, load_graph
+from gluon2caffe.onnx2caffe.builder import LoweringOptions
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.lower import lower
+from gluon2caffe.onnx2caffe.model import CaffeModel, Preprocessing
 
 RELU6_CHOICES = ("exact", "layer", "relu")
 Numbers = Sequence[float] | float | None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.errors import ConversionError
 
 
 def cut_at(graph: gs.Graph, names: Sequence[str]) -> None:

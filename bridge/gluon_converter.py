@@ -7,12 +7,12 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from bridge.convert import to_caffe
-from bridge.source import DEFAULT_INPUT_SHAPE, InputShape
-from onnx2caffe.caffe_pb2 import NetParameter
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import SavedModel
-from onnx2caffe.read import model_of
+from gluon2caffe.bridge.convert import to_caffe
+from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE, InputShape
+from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import SavedModel
+from gluon2caffe.onnx2caffe.read import model_of
 
 
 def convert_model(

@@ -15,7 +15,7 @@ import json
 import onnx
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.model import CaffeModel
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 METADATA_KEY = "source_layers"
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import own_values
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import Preprocessing
+from gluon2caffe.bridge.normalize.surgery import own_values
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import Preprocessing
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

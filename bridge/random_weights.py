@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.export import load_mxnet
+from gluon2caffe.bridge.export import load_mxnet
 
 # Ranges of what is drawn without looking at the data.
 GAMMA = (0.5, 1.5)

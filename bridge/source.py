@@ -15,11 +15,11 @@ import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 
-import ssd_heads
-from bridge.onnx_source import open_model, reading
-from bridge.progress import step
-from onnx2caffe.errors import SourceError
-from onnx2caffe.write import check_size
+from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.onnx_source import open_model, reading
+from gluon2caffe.bridge.progress import step
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.write import check_size
 
 Shape = Sequence[int]
 InputShape = Shape | Mapping[str, Shape]
@@ -100,7 +100,7 @@ def _opened(
 
 
 def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool) -> Loaded:
-    from bridge import export
+    from gluon2caffe.bridge import export
 
     step("Exporting to ONNX")
     if outputs:
@@ -139,7 +139,7 @@ def _load_ssd(
 
 def trace(source: Source, input_shape: InputShape | None) -> Any:
     """A Gluon net, or a pair of checkpoint files, as a `bridge.export.TracedNet`."""
-    from bridge import export
+    from gluon2caffe.bridge import export
 
     step("Tracing the net")
     shape: Any = DEFAULT_INPUT_SHAPE if input_shape is None else input_shape

@@ -7,9 +7,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.random_weights import initialise
-from onnx2caffe.errors import SourceError
-from ssd_heads import built_for, is_ssd
+from gluon2caffe.bridge.random_weights import initialise
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads import built_for, is_ssd
 
 # Everything in the zoo that is not a float classifier of pictures: other tasks, their datasets, int8 and video.
 _NOT_CLASSIFIERS = re.compile(
@@ -104,7 +104,7 @@ def _with_class_names(name: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gluoncv() -> Any:
-    from bridge.export import load_gluoncv
+    from gluon2caffe.bridge.export import load_gluoncv
 
     return load_gluoncv()
 

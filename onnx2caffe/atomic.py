@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from onnx2caffe.errors import OutputError
+from gluon2caffe.onnx2caffe.errors import OutputError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

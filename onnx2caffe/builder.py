@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe import caffe_pb2
-from onnx2caffe.model import Layer
-from onnx2caffe.shapes import Shape as Shape
-from onnx2caffe.shapes import top_shapes
-from onnx2caffe.targets import Profile
-from onnx2caffe.targets.check import require_accepted
+from gluon2caffe.onnx2caffe import caffe_pb2
+from gluon2caffe.onnx2caffe.model import Layer
+from gluon2caffe.onnx2caffe.shapes import Shape as Shape
+from gluon2caffe.onnx2caffe.shapes import top_shapes
+from gluon2caffe.onnx2caffe.targets import Profile
+from gluon2caffe.onnx2caffe.targets.check import require_accepted
 
 
 @dataclass(frozen=True)

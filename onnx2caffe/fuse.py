@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.targets import Profile
+from gluon2caffe.onnx2caffe.targets import Profile
 
 DOMAIN = "caffe"
 

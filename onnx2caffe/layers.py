@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe.builder import Blob, NetBuilder, Shape
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.shapes import pooled_size
-from onnx2caffe.unsupported import UnsupportedNodeError
-from onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling, with_bias
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder, Shape
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.shapes import pooled_size
+from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
+from gluon2caffe.onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling, with_bias
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

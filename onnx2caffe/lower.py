@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
-from onnx2caffe import layers
-from onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
-from onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
-from onnx2caffe.errors import ConversionError, UnsupportedModelError
-from onnx2caffe.fuse import fuse, origin_of
-from onnx2caffe.left_out import LEFT_OUT
-from onnx2caffe.model import CaffeModel, Preprocessing
-from onnx2caffe.node import Node, UnsupportedNodeError, is_static
-from onnx2caffe.registry import find_lowering
-from onnx2caffe.targets import profile_named
-from onnx2caffe.targets.check import require_fields
-from onnx2caffe.tidy import tidy
-from onnx2caffe.written_out import WRITTEN_OUT
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
+from gluon2caffe.onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
+from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
+from gluon2caffe.onnx2caffe.fuse import fuse, origin_of
+from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
+from gluon2caffe.onnx2caffe.model import CaffeModel, Preprocessing
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
+from gluon2caffe.onnx2caffe.registry import find_lowering
+from gluon2caffe.onnx2caffe.targets import profile_named
+from gluon2caffe.onnx2caffe.targets.check import require_fields
+from gluon2caffe.onnx2caffe.tidy import tidy
+from gluon2caffe.onnx2caffe.written_out import WRITTEN_OUT
 
 # Of one operator, in the text of an error; the error holds all of them.
 MOST_SHOWN = 5

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf import text_format
 
-from onnx2caffe import write
-from onnx2caffe.atomic import atomic_files, check_targets
-from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
-from onnx2caffe.errors import ConversionError, OutputError
+from gluon2caffe.onnx2caffe import write
+from gluon2caffe.onnx2caffe.atomic import atomic_files, check_targets
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
 
 
 class SavedModel(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.builder import Blob, Shape
-from onnx2caffe.unsupported import UnsupportedNodeError
+from gluon2caffe.onnx2caffe.builder import Blob, Shape
+from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")

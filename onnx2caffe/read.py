@@ -14,11 +14,11 @@ import numpy.typing as npt
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
-from onnx2caffe import wire
-from onnx2caffe.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter
-from onnx2caffe.errors import SourceError
-from onnx2caffe.model import CaffeModel, Layer
-from onnx2caffe.wire import MalformedError
+from gluon2caffe.onnx2caffe import wire
+from gluon2caffe.onnx2caffe.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.wire import MalformedError
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 

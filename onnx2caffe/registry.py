@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import onnx.defs
 
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.node import Node
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.node import Node
 
 Result = Blob | list[Blob]
 Lowering = Callable[[Node, NetBuilder], Result]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
 
-from onnx2caffe.caffe_pb2 import ConvolutionParameter, LayerParameter, PoolingParameter
+from gluon2caffe.onnx2caffe.caffe_pb2 import ConvolutionParameter, LayerParameter, PoolingParameter
 
 Shape: TypeAlias = tuple[int, ...]
 Rule: TypeAlias = Callable[[LayerParameter, Sequence[Shape]], list[Shape]]

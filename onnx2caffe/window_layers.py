@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[int, int]

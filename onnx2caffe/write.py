@@ -15,9 +15,9 @@ from typing import IO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from onnx2caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.wire import LENGTH_DELIMITED, encode_varint
+from gluon2caffe.onnx2caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.wire import LENGTH_DELIMITED, encode_varint
 
 SIZE_LIMIT = 2**31 - 1
 """Bytes in the largest message that protobuf parses, and so in the largest ``.caffemodel``."""

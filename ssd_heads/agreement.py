@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ssd_heads.detections import Detections
+from gluon2caffe.ssd_heads.detections import Detections
 
 SCORE_TOLERANCE = 1e-4
 CORNER_TOLERANCE = 0.05  # pixels

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe.errors import SourceError
-from ssd_heads.description import Floats, Head, SSDDescription
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads.description import Floats, Head, SSDDescription
 
 # Hard-coded in gluoncv.model_zoo.SSD.hybrid_forward (valid_thresh of box_nms).
 VALID_THRESHOLD = 0.01

@@ -9,10 +9,10 @@ import onnx
 import onnx.helper
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.errors import SourceError
-from ssd_heads.description import Head, SSDDescription
-from ssd_heads.functions import DOMAIN, function_protos
-from ssd_heads.prior_boxes import Doubles, PriorBox, PriorPlan, constant_priors, plan_prior_box
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads.description import Head, SSDDescription
+from gluon2caffe.ssd_heads.functions import DOMAIN, function_protos
+from gluon2caffe.ssd_heads.prior_boxes import Doubles, PriorBox, PriorPlan, constant_priors, plan_prior_box
 
 PRIOR_CHOICES = ("box", "constant")
 

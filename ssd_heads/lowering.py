@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
-from ssd_heads.functions import DOMAIN
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.ssd_heads.functions import DOMAIN
 
 
 def _require_layer(net: NetBuilder, kind: str) -> None:

@@ -19,8 +19,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from onnx2caffe.errors import SourceError
-from ssd_heads.description import Floats, Head
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads.description import Floats, Head
 
 Doubles = npt.NDArray[np.float64]
 # Largest distance of a prior from the net's own anchor, as a part of the image.

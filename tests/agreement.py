@@ -16,17 +16,17 @@ import onnx
 import onnx.parser
 import pytest
 
-import bridge
-from bridge.preprocessing import apply_preprocessing
-from bridge.verification.errors import ReaderError
-from bridge.verification.prototxt import outline, read_net
-from bridge.verification.readers import SSD_LAYERS, OpenCVReader, Session, installed_readers
-from bridge.verification.readers.process import WorkerProcess
-from bridge.verification.readers.reader import WorkerReader
-from bridge.verification.reference_onnx import run_onnx
-from onnx2caffe.model import CaffeModel
-from onnx2caffe.shapes import net_shapes
-from onnx2caffe.targets import PROFILES
+import gluon2caffe
+from gluon2caffe.bridge.preprocessing import apply_preprocessing
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.prototxt import outline, read_net
+from gluon2caffe.bridge.verification.readers import SSD_LAYERS, OpenCVReader, Session, installed_readers
+from gluon2caffe.bridge.verification.readers.process import WorkerProcess
+from gluon2caffe.bridge.verification.readers.reader import WorkerReader
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.onnx2caffe.shapes import net_shapes
+from gluon2caffe.onnx2caffe.targets import PROFILES
 
 SINGLE_OPERATOR = 1e-5
 WHOLE_NET = 1e-4
@@ -100,7 +100,7 @@ def check(
     seed: int = 0,
     **options: Any,
 ) -> CaffeModel:
-    """Convert `source` with `options` (of `bridge.to_caffe`), run both, and compare every output on every reader.
+    """Convert `source` with `options` (of `gluon2caffe.to_caffe`), run both, and compare every output on every reader.
 
     The reference is onnxruntime on the source as it is, fed what `options` say of mean, std and channel order.
 
@@ -110,7 +110,7 @@ def check(
     """
     given = onnx.ModelProto()
     given.CopyFrom(source)
-    converted = bridge.to_caffe(given, **options)
+    converted = gluon2caffe.to_caffe(given, **options)
     fed = random_inputs(converted.inputs, seed, span) if inputs is None else _as_float32(inputs)
     raw = {name: apply_preprocessing(value, converted.preprocessing) for name, value in fed.items()}
     declared = [info.name for info in source.graph.input]

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from agreement import close_workers
 
-from bridge.export import load_gluoncv, load_mxnet
-from bridge.verification.readers import InstalledReaders, installed_readers
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
+from gluon2caffe.bridge.verification.readers import InstalledReaders, installed_readers
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

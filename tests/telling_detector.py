@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.random_weights import RUNNING_MEAN, RUNNING_VAR, draw_parameters, generator
+from gluon2caffe.bridge.random_weights import RUNNING_MEAN, RUNNING_VAR, draw_parameters, generator
 
 # Of the class predictions before softmax, and of the box predictions, on every feature map.
 CLASS_STD = 1.5

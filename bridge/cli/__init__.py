@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line of this process; this ends in SystemExit with the exit status."""
     try:
-        from bridge.cli.commands import commands
+        from gluon2caffe.bridge.cli.commands import commands
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted; nothing was written.\n")
         sys.exit(130)

@@ -9,11 +9,11 @@ from importlib import metadata
 
 import click
 
-from bridge.cli.convert import convert
-from bridge.cli.inspect import inspect
-from bridge.cli.onnx import onnx
-from bridge.cli.program import Program
-from bridge.cli.verify import verify
+from gluon2caffe.bridge.cli.convert import convert
+from gluon2caffe.bridge.cli.inspect import inspect
+from gluon2caffe.bridge.cli.onnx import onnx
+from gluon2caffe.bridge.cli.program import Program
+from gluon2caffe.bridge.cli.verify import verify
 
 # \b keeps the lines of the paragraph as they are.
 HELP = """Turn MXNet-Gluon nets and ONNX files into Caffe models that compute the same numbers.

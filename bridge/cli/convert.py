@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli.errors import InterruptedAfterWriting, status_of
-from bridge.cli.options import (
+from gluon2caffe.bridge.cli.errors import InterruptedAfterWriting, status_of
+from gluon2caffe.bridge.cli.options import (
     Manner,
     Shape,
     SourceWords,
@@ -23,18 +23,18 @@ from bridge.cli.options import (
     target_option,
     wish_options,
 )
-from bridge.cli.output import check_writable, pair_at
-from bridge.cli.show import Summary, show
-from bridge.cli.source import Found, find_source
-from bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
-from bridge.cli.steps import Steps, shown_steps
-from onnx2caffe.atomic import atomic_files
-from onnx2caffe.errors import ConversionError
+from gluon2caffe.bridge.cli.output import check_writable, pair_at
+from gluon2caffe.bridge.cli.show import Summary, show
+from gluon2caffe.bridge.cli.source import Found, find_source
+from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
+from gluon2caffe.bridge.cli.steps import Steps, shown_steps
+from gluon2caffe.onnx2caffe.atomic import atomic_files
+from gluon2caffe.onnx2caffe.errors import ConversionError
 
 if TYPE_CHECKING:
-    from bridge.convert import Intermediate
-    from bridge.verification.report import Report
-    from onnx2caffe.model import CaffeModel
+    from gluon2caffe.bridge.convert import Intermediate
+    from gluon2caffe.bridge.verification.report import Report
+    from gluon2caffe.onnx2caffe.model import CaffeModel
 
 
 @click.command()
@@ -81,7 +81,7 @@ def convert(
     files = [*pair] if onnx_file is None else [*pair, onnx_file]
     check_writable(files, found.files)
     report = None
-    from bridge.convert import lowered
+    from gluon2caffe.bridge.convert import lowered
 
     with shown_steps(manner) as steps:
         source = opened(found, steps)
@@ -114,7 +114,7 @@ def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path 
 
 def _verified(model: CaffeModel, source: Any, prefix: Path, steps: Steps) -> Report:
     steps.begin("Verifying")
-    from bridge import verify
+    from gluon2caffe import verify
 
     return verify(model, source, files=prefix)
 
@@ -142,7 +142,7 @@ def _summary(
     report: Report | None,
     seconds: float,
 ) -> Summary:
-    from bridge.origins import origin_map
+    from gluon2caffe.bridge.origins import origin_map
 
     preprocessing = vars(model.preprocessing) if model.preprocessing else None
     return Summary(

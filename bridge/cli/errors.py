@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from onnx2caffe.errors import ConversionError, UnsupportedModelError
+from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 NOTHING_WRITTEN = "Interrupted; nothing was written."

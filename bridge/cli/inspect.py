@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.errors import FAILED
-from bridge.cli.inspection_tables import show_inspection
-from bridge.cli.options import (
+from gluon2caffe.bridge.cli.errors import FAILED
+from gluon2caffe.bridge.cli.inspection_tables import show_inspection
+from gluon2caffe.bridge.cli.options import (
     Manner,
     Shape,
     SourceWords,
@@ -25,15 +25,15 @@ from bridge.cli.options import (
     target_option,
     wish_options,
 )
-from bridge.cli.output import check_writable
-from bridge.cli.source import find_source
-from bridge.cli.stage_one import arguments, intermediate, opened, serialised
-from bridge.cli.steps import shown_steps
-from onnx2caffe.atomic import atomic_files
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.cli.output import check_writable
+from gluon2caffe.bridge.cli.source import find_source
+from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised
+from gluon2caffe.bridge.cli.steps import shown_steps
+from gluon2caffe.onnx2caffe.atomic import atomic_files
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 if TYPE_CHECKING:
-    from bridge.inspection.description import Inspection
+    from gluon2caffe.bridge.inspection.description import Inspection
 
 _USUAL_PORT = 8080
 
@@ -94,7 +94,7 @@ def inspect(
     """
     viewing = Viewing(netron, port, browser)
     if netron:
-        from bridge.inspection.netron_view import require_netron
+        from gluon2caffe.bridge.inspection.netron_view import require_netron
 
         require_netron()
     if Path(words.source).suffix == ".prototxt":
@@ -112,7 +112,7 @@ def inspect(
         made = intermediate(source, asked, steps)
         if saved is not None or netron:
             content = serialised(made, steps)
-        from bridge.inspection.inspect import inspect_intermediate
+        from gluon2caffe.bridge.inspection.inspect import inspect_intermediate
 
         seen = dataclasses.replace(
             inspect_intermediate(made, source, asked, target=target, relu6=relu6), source=found.title
@@ -133,7 +133,7 @@ def inspect(
 
 def _inspect_files(words: SourceWords, target: str, viewing: Viewing, manner: Manner) -> int:
     """Show Caffe files."""
-    from bridge.inspection.caffe_files import inspect_caffe_files, weights_beside
+    from gluon2caffe.bridge.inspection.caffe_files import inspect_caffe_files, weights_beside
 
     if words.random or words.classes is not None:
         raise click.UsageError("--random and --classes go with the name of a zoo net.")
@@ -150,7 +150,7 @@ def _inspect_files(words: SourceWords, target: str, viewing: Viewing, manner: Ma
 
 def _show_in_netron(seen: Inspection, files: list[Path], shown: Path, viewing: Viewing, manner: Manner) -> int:
     """Print what was seen and where Netron shows it, and serve until Ctrl-C."""
-    from bridge.inspection.netron_view import NetronView
+    from gluon2caffe.bridge.inspection.netron_view import NetronView
 
     # Ctrl-C is how this ends, from the moment that the address can be read.
     with NetronView(shown, viewing.port, browse=viewing.browser) as view, suppress(KeyboardInterrupt):

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli import errors
-from bridge.cli.options import Manner
-from bridge.cli.show import grouped, print_lines, print_table, size_text, tensor_text
+from gluon2caffe.bridge.cli import errors
+from gluon2caffe.bridge.cli.options import Manner
+from gluon2caffe.bridge.cli.show import grouped, print_lines, print_table, size_text, tensor_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bridge.inspection.description import Inspection, LayerRow, NodeRow
+    from gluon2caffe.bridge.inspection.description import Inspection, LayerRow, NodeRow
 
 
 def show_inspection(seen: Inspection, files: Sequence[Path], manner: Manner, *, address: str = "") -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.options import (
+from gluon2caffe.bridge.cli.options import (
     Manner,
     Shape,
     SourceWords,
@@ -18,15 +18,15 @@ from bridge.cli.options import (
     source_options,
     wish_options,
 )
-from bridge.cli.output import check_writable
-from bridge.cli.show import Summary, show
-from bridge.cli.source import find_source
-from bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
-from bridge.cli.steps import shown_steps
-from onnx2caffe.atomic import atomic_files
+from gluon2caffe.bridge.cli.output import check_writable
+from gluon2caffe.bridge.cli.show import Summary, show
+from gluon2caffe.bridge.cli.source import find_source
+from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
+from gluon2caffe.bridge.cli.steps import shown_steps
+from gluon2caffe.onnx2caffe.atomic import atomic_files
 
 if TYPE_CHECKING:
-    from bridge.convert import Intermediate
+    from gluon2caffe.bridge.convert import Intermediate
 
 
 @click.command()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from onnx2caffe.targets import PROFILES
+from gluon2caffe.onnx2caffe.targets import PROFILES
 
 HEAD_CHOICES = ("detection", "raw")
 PRIOR_CHOICES = ("box", "constant")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnx2caffe.atomic import check_targets
-from onnx2caffe.errors import OutputError
+from gluon2caffe.onnx2caffe.atomic import check_targets
+from gluon2caffe.onnx2caffe.errors import OutputError
 
 if TYPE_CHECKING:
-    from onnx2caffe.model import SavedModel
+    from gluon2caffe.onnx2caffe.model import SavedModel
 
 _ENDINGS = (".prototxt", ".caffemodel")
 
@@ -21,7 +21,7 @@ def pair_at(prefix: str) -> SavedModel:
     Raises:
         OutputError: the prefix cannot be used.
     """
-    from onnx2caffe.model import SavedModel
+    from gluon2caffe.onnx2caffe.model import SavedModel
 
     return SavedModel.at(plain_prefix(prefix))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bridge.cli import errors
+from gluon2caffe.bridge.cli import errors
 
 
 class Program(click.Group):

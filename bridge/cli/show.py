@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli import errors
-from bridge.cli.options import Manner
+from gluon2caffe.bridge.cli import errors
+from gluon2caffe.bridge.cli.options import Manner
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bridge.verification.report import Report
+    from gluon2caffe.bridge.verification.report import Report
 
 # Wide enough for any path: rich would break lines at 80 columns when the output goes to a file or a pipe.
 _WIDTH_OF_A_PIPE = 1000

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.options import Shape, SourceWords
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.cli.options import Shape, SourceWords
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 _SUFFIXES = (".onnx", ".json", ".params")
 
@@ -43,7 +43,7 @@ class Found:
         """The shape of a zoo net's input; None where the library knows better: an SSD is built for one size."""
         if self.zoo_name is None or self.zoo_name.startswith("ssd_"):
             return None
-        from bridge.zoo import zoo_input_shape
+        from gluon2caffe.bridge.zoo import zoo_input_shape
 
         return zoo_input_shape(self.zoo_name)
 
@@ -113,7 +113,7 @@ def _existing(path: Path) -> Path:
 
 def _zoo_net(name: str, words: SourceWords) -> Any:
     """Build a zoo net with the weights the user wants; SourceError where the name or the weights are not to be had."""
-    from bridge.zoo import zoo_net
+    from gluon2caffe.bridge.zoo import zoo_net
 
     _require_zoo_name(words.source)
     options = {} if words.classes is None else {"classes": words.classes}
@@ -124,14 +124,14 @@ def _zoo_net(name: str, words: SourceWords) -> Any:
     try:
         net.load_parameters(str(params))
     except Exception as error:  # MXNet raises AssertionError, ValueError or its own, by what is wrong
-        from bridge.export.messages import reason_of
+        from gluon2caffe.bridge.export.messages import reason_of
 
         raise SourceError(f"{params} does not hold the parameters of {name}: {reason_of(error)}") from error
     return net
 
 
 def _require_zoo_name(text: str) -> None:
-    from bridge.zoo import is_zoo_name, zoo_names
+    from gluon2caffe.bridge.zoo import is_zoo_name, zoo_names
 
     try:
         known = is_zoo_name(text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.options import Shape, Wishes
-from bridge.cli.source import Found
-from bridge.cli.steps import Steps
+from gluon2caffe.bridge.cli.options import Shape, Wishes
+from gluon2caffe.bridge.cli.source import Found
+from gluon2caffe.bridge.cli.steps import Steps
 
 if TYPE_CHECKING:
-    from bridge.convert import Intermediate
+    from gluon2caffe.bridge.convert import Intermediate
 
 
 def opened(found: Found, steps: Steps) -> Any:
@@ -31,7 +31,7 @@ def arguments(
 def intermediate(source: Any, asked: dict[str, Any], steps: Steps) -> Intermediate:
     """The normal-form graph, with the user's wishes in it."""
     steps.begin("Reading the source")
-    from bridge.convert import to_intermediate
+    from gluon2caffe.bridge.convert import to_intermediate
 
     return to_intermediate(source, **asked)
 
@@ -39,7 +39,7 @@ def intermediate(source: Any, asked: dict[str, Any], steps: Steps) -> Intermedia
 def serialised(made: Intermediate, steps: Steps) -> bytes:
     """The intermediate as the content of an .onnx file, checked by onnx."""
     steps.begin("Checking the intermediate model")
-    from bridge.convert import as_model
+    from gluon2caffe.bridge.convert import as_model
 
     return as_model(made).SerializeToString()
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
-from bridge.cli.options import Manner
-from bridge.progress import listening
+from gluon2caffe.bridge.cli.options import Manner
+from gluon2caffe.bridge.progress import listening
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -6,13 +6,13 @@ import dataclasses
 
 import click
 
-from bridge.cli.options import Manner, SourceWords, Wishes, manner_options, source_options, wish_options
-from bridge.cli.output import pair_at
-from bridge.cli.show import Summary, show
-from bridge.cli.source import find_source
-from bridge.cli.stage_one import opened
-from bridge.cli.steps import shown_steps
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.cli.options import Manner, SourceWords, Wishes, manner_options, source_options, wish_options
+from gluon2caffe.bridge.cli.output import pair_at
+from gluon2caffe.bridge.cli.show import Summary, show
+from gluon2caffe.bridge.cli.source import find_source
+from gluon2caffe.bridge.cli.stage_one import opened
+from gluon2caffe.bridge.cli.steps import shown_steps
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 @click.command(short_help="Compare a saved pair with its source.")
@@ -43,7 +43,7 @@ def verify(prefix: str, words: SourceWords, tolerance: float, wishes: Wishes, ma
     with shown_steps(manner) as steps:
         source = opened(found, steps)
         steps.begin("Verifying")
-        from bridge import verify as compared
+        from gluon2caffe import verify as compared
 
         report = compared(pair[0].with_suffix(""), source, tolerance=tolerance, **dataclasses.asdict(wishes))
     failure = f"{pair[0]} and {pair[1]} are not shown to compute what {found.title} does."

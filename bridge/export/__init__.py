@@ -5,13 +5,13 @@
 MXNet is imported only when one of the first two is called.
 """
 
-from bridge.export.checkpoint import load_checkpoint
-from bridge.export.cut import cut_net
-from bridge.export.graph import export_graph
-from bridge.export.mx2onnx import patched_mx2onnx
-from bridge.export.mxnet_loader import load_gluoncv, load_mxnet
-from bridge.export.trace import trace_block
-from bridge.export.traced import TracedNet
+from gluon2caffe.bridge.export.checkpoint import load_checkpoint
+from gluon2caffe.bridge.export.cut import cut_net
+from gluon2caffe.bridge.export.graph import export_graph
+from gluon2caffe.bridge.export.mx2onnx import patched_mx2onnx
+from gluon2caffe.bridge.export.mxnet_loader import load_gluoncv, load_mxnet
+from gluon2caffe.bridge.export.trace import trace_block
+from gluon2caffe.bridge.export.traced import TracedNet
 
 __all__ = [
     "TracedNet",

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bridge.export.symbol_graph import SymbolGraph, SymbolNode
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export.symbol_graph import SymbolGraph, SymbolNode
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 _FOREIGN = {
     "quantised (int8) nets cannot be converted; convert the float net of the same name": (

@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Sequence
 
-from bridge.export.mxnet_loader import load_mxnet
-from bridge.export.symbol_graph import SymbolGraph
-from bridge.export.traced import TracedNet, output_names
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export.mxnet_loader import load_mxnet
+from gluon2caffe.bridge.export.symbol_graph import SymbolGraph
+from gluon2caffe.bridge.export.traced import TracedNet, output_names
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def cut_net(traced: TracedNet, outputs: Sequence[str]) -> TracedNet:

@@ -7,12 +7,12 @@ import onnx
 import onnx.helper
 import onnx_graphsurgeon as gs
 
-from bridge.export.mx2onnx import IR_VERSION, OPSET
-from bridge.export.symbol_graph import SymbolGraph
-from bridge.export.traced import TracedNet
-from bridge.export.translation import Translation, translate
-from bridge.export.weights import own_copy
-from bridge.origins import record
+from gluon2caffe.bridge.export.mx2onnx import IR_VERSION, OPSET
+from gluon2caffe.bridge.export.symbol_graph import SymbolGraph
+from gluon2caffe.bridge.export.traced import TracedNet
+from gluon2caffe.bridge.export.translation import Translation, translate
+from gluon2caffe.bridge.export.weights import own_copy
+from gluon2caffe.bridge.origins import record
 
 
 def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:

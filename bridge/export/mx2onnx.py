@@ -12,7 +12,7 @@ import onnx.checker
 import onnx.defs
 import onnx.helper
 
-from bridge.export.mxnet_loader import load_mxnet
+from gluon2caffe.bridge.export.mxnet_loader import load_mxnet
 
 OPSET = 13  # the newest operator set whose forms mxnet.onnx writes
 IR_VERSION = 8  # the ONNX file version that belongs to opset 13 .. 15

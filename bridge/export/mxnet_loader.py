@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 # The names numpy 1.24 removed and that MXNet 1.9.1 still reads while it is being imported.
 _REMOVED_ALIASES: dict[str, type] = {

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.export.messages import reason_of, shortened
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export.messages import reason_of, shortened
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 Shape = tuple[int, ...]
 VARIABLE = "null"  # the operator name MXNet's JSON gives to inputs and parameters

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.export.cleanup import give_unique_names, rebuilt, refuse_foreign_kinds
-from bridge.export.group_norm import symbolic_group_norm
-from bridge.export.messages import reason_of, shortened
-from bridge.export.mxnet_loader import load_mxnet
-from bridge.export.symbol_graph import Shape, SymbolGraph, infer_shapes
-from bridge.export.traced import InputShapes, TracedNet, checked_shape, output_names
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export.cleanup import give_unique_names, rebuilt, refuse_foreign_kinds
+from gluon2caffe.bridge.export.group_norm import symbolic_group_norm
+from gluon2caffe.bridge.export.messages import reason_of, shortened
+from gluon2caffe.bridge.export.mxnet_loader import load_mxnet
+from gluon2caffe.bridge.export.symbol_graph import Shape, SymbolGraph, infer_shapes
+from gluon2caffe.bridge.export.traced import InputShapes, TracedNet, checked_shape, output_names
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def trace_block(net: Any, input_shapes: InputShapes) -> TracedNet:

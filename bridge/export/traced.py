@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.export.symbol_graph import Shape, SymbolGraph, tensor_name
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export.symbol_graph import Shape, SymbolGraph, tensor_name
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 InputShapes = tuple[int, ...] | Mapping[str, tuple[int, ...]]
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import onnx
 import onnx.helper
 
-from bridge.export.mx2onnx import OPSET, Converter, patched_mx2onnx
-from bridge.export.operators import TRANSLATORS, Input, NotExactError, Operator
-from bridge.export.symbol_graph import VARIABLE, Shape, SymbolGraph, SymbolNode
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export.mx2onnx import OPSET, Converter, patched_mx2onnx
+from gluon2caffe.bridge.export.operators import TRANSLATORS, Input, NotExactError, Operator
+from gluon2caffe.bridge.export.symbol_graph import VARIABLE, Shape, SymbolGraph, SymbolNode
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 # Operators whose translation in mxnet.onnx is right for every shape and attribute: one node, one output.
 # fmt: off

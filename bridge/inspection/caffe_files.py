@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.inspection.description import Inspection
-from bridge.inspection.inspect import layer_rows
-from bridge.verification.errors import ReaderError
-from bridge.verification.prototxt import outline, read_net
-from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
-from onnx2caffe.errors import SourceError
-from onnx2caffe.lower import Refusal
-from onnx2caffe.model import Layer
-from onnx2caffe.read import read_weights
-from onnx2caffe.targets import Profile, profile_named
+from gluon2caffe.bridge.inspection.description import Inspection
+from gluon2caffe.bridge.inspection.inspect import layer_rows
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.prototxt import outline, read_net
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.lower import Refusal
+from gluon2caffe.onnx2caffe.model import Layer
+from gluon2caffe.onnx2caffe.read import read_weights
+from gluon2caffe.onnx2caffe.targets import Profile, profile_named
 
 # They only say where the data come from: every reader has its own way of being fed.
 _INPUT_TYPES = frozenset({"Input"})

@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.shapes import LayerShapes, has_shape_rule, kernel_lengths
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.shapes import LayerShapes, has_shape_rule, kernel_lengths
 
 Shape = Sequence[int]
 

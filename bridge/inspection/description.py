@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bridge.inspection.blocks import Block
-from onnx2caffe.lower import Refusal
-from onnx2caffe.targets import profile_named
+from gluon2caffe.bridge.inspection.blocks import Block
+from gluon2caffe.onnx2caffe.lower import Refusal
+from gluon2caffe.onnx2caffe.targets import profile_named
 
 Shape = tuple[int, ...]
 

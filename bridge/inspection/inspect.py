@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-import ssd_heads
-from bridge.convert import Intermediate, lowering_options, to_intermediate
-from bridge.inspection.blocks import Block, block_of, blocks_by_prefix
-from bridge.inspection.cost import layer_macs, macs
-from bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
-from bridge.origins import all_sources, sources_of
-from bridge.progress import step
-from bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
-from onnx2caffe.lower import assemble, lower_nodes
-from onnx2caffe.model import Layer
-from onnx2caffe.shapes import net_shapes
+from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.convert import Intermediate, lowering_options, to_intermediate
+from gluon2caffe.bridge.inspection.blocks import Block, block_of, blocks_by_prefix
+from gluon2caffe.bridge.inspection.cost import layer_macs, macs
+from gluon2caffe.bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
+from gluon2caffe.bridge.origins import all_sources, sources_of
+from gluon2caffe.bridge.progress import step
+from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
+from gluon2caffe.onnx2caffe.lower import assemble, lower_nodes
+from gluon2caffe.onnx2caffe.model import Layer
+from gluon2caffe.onnx2caffe.shapes import net_shapes
 
 
 def inspect_source(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.errors import ConversionError
 
 HOST = "127.0.0.1"
 USUAL_PORT = 8080

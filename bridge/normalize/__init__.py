@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.fold_affine import fold_affine
-from bridge.normalize.fold_batch_norm import fold_batch_norm
-from bridge.normalize.fold_padding import fold_padding
-from bridge.normalize.name_nodes import name_nodes
-from bridge.normalize.push_transposes import settle_transposes
-from bridge.normalize.remove_no_ops import remove_no_ops
-from bridge.normalize.settle_shapes import settle_shapes
-from bridge.normalize.write_out.batch_norm import write_out_computed_statistics
-from bridge.normalize.write_out.einsum import write_out_einsum
-from bridge.normalize.write_out.recurrent import write_out_recurrent
+from gluon2caffe.bridge.normalize.fold_affine import fold_affine
+from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
+from gluon2caffe.bridge.normalize.fold_padding import fold_padding
+from gluon2caffe.bridge.normalize.name_nodes import name_nodes
+from gluon2caffe.bridge.normalize.push_transposes import settle_transposes
+from gluon2caffe.bridge.normalize.remove_no_ops import remove_no_ops
+from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
+from gluon2caffe.bridge.normalize.write_out.batch_norm import write_out_computed_statistics
+from gluon2caffe.bridge.normalize.write_out.einsum import write_out_einsum
+from gluon2caffe.bridge.normalize.write_out.recurrent import write_out_recurrent
 
 Pass = Callable[[gs.Graph], bool]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import redirect_readers
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.normalize.surgery import redirect_readers
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def choose_branches(graph: gs.Graph) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import is_read
+from gluon2caffe.bridge.normalize.surgery import is_read
 
 
 def drop_empty(graph: gs.Graph) -> bool:

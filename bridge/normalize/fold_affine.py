@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import Array, is_only_reader, own_values, producer, take_over_output
+from gluon2caffe.bridge.normalize.surgery import Array, is_only_reader, own_values, producer, take_over_output
 
 _FOLDING = frozenset({"Conv", "ConvTranspose", "Gemm"})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import bypass, only_reader
+from gluon2caffe.bridge.normalize.surgery import bypass, only_reader
 
 # What an operator pads with itself.
 _OWN_VALUE = {"Conv": 0.0, "MaxPool": float("-inf")}

@@ -10,8 +10,8 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import helper, numpy_helper, shape_inference
 
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.node import is_static
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.node import is_static
 
 # Shapes, axes, pads and scales are constants of a few numbers; weights need not be looked at.
 LARGEST_VALUE_READ = 1024

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import bypass, producer
-from bridge.origins import absorb
+from gluon2caffe.bridge.normalize.surgery import bypass, producer
+from gluon2caffe.bridge.origins import absorb
 
 
 def merge_transposes(graph: gs.Graph) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from bridge.origins import record, sources_of
+from gluon2caffe.bridge.origins import record, sources_of
 
 
 def name_nodes(graph: gs.Graph) -> bool:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.merge_transposes import merge_transposes, permutation
-from bridge.normalize.surgery import producer
-from bridge.origins import record, sources_of
+from gluon2caffe.bridge.normalize.merge_transposes import merge_transposes, permutation
+from gluon2caffe.bridge.normalize.surgery import producer
+from gluon2caffe.bridge.origins import record, sources_of
 
 Permutation = tuple[int, ...]
 

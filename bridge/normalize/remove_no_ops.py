@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import bypass
+from gluon2caffe.bridge.normalize.surgery import bypass
 
 
 def remove_no_ops(graph: gs.Graph) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.canonical_forms import write_canonical_forms
-from bridge.normalize.choose_branches import choose_branches
-from bridge.normalize.drop_empty import drop_empty
-from bridge.normalize.fold_constants import fold_constants
-from bridge.normalize.infer_shapes import infer_shapes
-from bridge.normalize.write_out.batch_norm import write_out_training
+from gluon2caffe.bridge.normalize.canonical_forms import write_canonical_forms
+from gluon2caffe.bridge.normalize.choose_branches import choose_branches
+from gluon2caffe.bridge.normalize.drop_empty import drop_empty
+from gluon2caffe.bridge.normalize.fold_constants import fold_constants
+from gluon2caffe.bridge.normalize.infer_shapes import infer_shapes
+from gluon2caffe.bridge.normalize.write_out.batch_norm import write_out_training
 
 
 def settle_shapes(graph: gs.Graph) -> bool:

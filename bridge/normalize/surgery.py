@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.origins import absorb
+from gluon2caffe.bridge.origins import absorb
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

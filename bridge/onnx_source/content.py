@@ -7,10 +7,10 @@ import math
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.onnx_source.structure import MOST_NUMBERS
-from bridge.onnx_source.weights import StoredValues
-from onnx2caffe.errors import SourceError
-from onnx2caffe.write import check_size
+from gluon2caffe.bridge.onnx_source.structure import MOST_NUMBERS
+from gluon2caffe.bridge.onnx_source.weights import StoredValues
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.write import check_size
 
 _QUANTISED = ("QLinear", "Quantize", "Dequantize", "DynamicQuantize", "ConvInteger", "MatMulInteger", "QGemm")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from onnx2caffe.errors import SourceError
-from onnx2caffe.wire import LENGTH_DELIMITED, VARINT, Field, MalformedError, fields, message_field, varint
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.wire import LENGTH_DELIMITED, VARINT, Field, MalformedError, fields, message_field, varint
 
 LARGE = 1 << 14
 """Bytes from which a weight stays in the file. Shapes, axes and scales are far smaller."""

@@ -12,9 +12,9 @@ import onnx
 import onnx.inliner
 from onnx import helper, numpy_helper
 
-import ssd_heads.functions
-from onnx2caffe.errors import SourceError
-from onnx2caffe.written_out import DEFINED_BY_OTHERS
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.written_out import DEFINED_BY_OTHERS
+from gluon2caffe.ssd_heads.functions import DOMAIN as HEADS_DOMAIN
 
 Key = tuple[str, str]
 
@@ -34,7 +34,7 @@ def inline_functions(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str,
     Raises:
         SourceError: a function calls itself, is defined twice, or asks for another opset than the model.
     """
-    own = [function for function in model.functions if function.domain == ssd_heads.functions.DOMAIN]
+    own = [function for function in model.functions if function.domain == HEADS_DOMAIN]
     foreign = [(function.domain, function.name) for function in model.functions if function not in own]
     _refuse_twice([(function.domain, function.name) for function in model.functions])
     _refuse_recursion(model)

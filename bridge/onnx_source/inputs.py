@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 FixedShape = tuple[int, ...] | dict[str, tuple[int, ...]] | None
 

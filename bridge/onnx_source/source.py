@@ -12,24 +12,24 @@ import onnx_graphsurgeon as gs
 from onnx import helper
 from onnx_graphsurgeon.logger import G_LOGGER
 
-from bridge.cut import cut_at
-from bridge.normalize.settle_shapes import settle_shapes
-from bridge.onnx_source.content import (
+from gluon2caffe.bridge.cut import cut_at
+from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
+from gluon2caffe.bridge.onnx_source.content import (
     check_weights_fit,
     refuse_impossible_blobs,
     refuse_odd_values,
     refuse_quantised,
 )
-from bridge.onnx_source.file import ModelFile, read_file
-from bridge.onnx_source.float32 import refuse_non_finite, use_float32
-from bridge.onnx_source.functions import inline_functions
-from bridge.onnx_source.inputs import FixedShape, fix_inputs
-from bridge.onnx_source.structure import check_structure, check_unique
-from bridge.onnx_source.validity import check_nodes
-from bridge.onnx_source.weights import StoredValues, is_large, stored
-from bridge.onnx_source.whole_inputs import take_as_float
-from bridge.origins import read_sources, record
-from onnx2caffe.errors import ConversionError, SourceError
+from gluon2caffe.bridge.onnx_source.file import ModelFile, read_file
+from gluon2caffe.bridge.onnx_source.float32 import refuse_non_finite, use_float32
+from gluon2caffe.bridge.onnx_source.functions import inline_functions
+from gluon2caffe.bridge.onnx_source.inputs import FixedShape, fix_inputs
+from gluon2caffe.bridge.onnx_source.structure import check_structure, check_unique
+from gluon2caffe.bridge.onnx_source.validity import check_nodes
+from gluon2caffe.bridge.onnx_source.weights import StoredValues, is_large, stored
+from gluon2caffe.bridge.onnx_source.whole_inputs import take_as_float
+from gluon2caffe.bridge.origins import read_sources, record
+from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 
 import onnx
 
-from onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 OLDEST_OPSET = 7
 

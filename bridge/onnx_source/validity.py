@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 _WINDOW = ("kernel_shape", "strides", "pads", "dilations", "output_padding", "output_shape", "group")
 _LARGEST = 2**31 - 1

@@ -14,8 +14,8 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import numpy_helper
 
-from bridge.onnx_source.file import LARGE, Extent
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.onnx_source.file import LARGE, Extent
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

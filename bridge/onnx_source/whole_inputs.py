@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
-from onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 # They move numbers, and compute none. Only their first input is moved.
 # fmt: off

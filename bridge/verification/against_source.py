@@ -13,22 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from bridge.convert import as_model, lowered, to_intermediate
-from bridge.source import Source
-from bridge.verification.compare import TOLERANCE, compare
-from bridge.verification.detectors import Run, compare_detectors, ends_in_detections
-from bridge.verification.errors import ReaderError
-from bridge.verification.first_difference import first_difference
-from bridge.verification.readers import installed_readers
-from bridge.verification.readers.reader import Reader
-from bridge.verification.reference import source_outputs
-from bridge.verification.reference_onnx import input_types, intermediate_tensors, node_outputs, run_onnx
-from bridge.verification.report import FirstDifference, Report
-from bridge.verification.run import run_readers
-from bridge.verification.samples import split_samples
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import CaffeModel, SavedModel
-from onnx2caffe.read import read_model
+from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
+from gluon2caffe.bridge.source import Source
+from gluon2caffe.bridge.verification.compare import TOLERANCE, compare
+from gluon2caffe.bridge.verification.detectors import Run, compare_detectors, ends_in_detections
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.first_difference import first_difference
+from gluon2caffe.bridge.verification.readers import installed_readers
+from gluon2caffe.bridge.verification.readers.reader import Reader
+from gluon2caffe.bridge.verification.reference import source_outputs
+from gluon2caffe.bridge.verification.reference_onnx import input_types, intermediate_tensors, node_outputs, run_onnx
+from gluon2caffe.bridge.verification.report import FirstDifference, Report
+from gluon2caffe.bridge.verification.run import run_readers
+from gluon2caffe.bridge.verification.samples import split_samples
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.onnx2caffe.read import read_model
 
 FloatArray = npt.NDArray[np.float32]
 Samples = FloatArray | Mapping[str, FloatArray] | int

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.report import Report, Row
-from bridge.verification.samples import FloatArray
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.report import Report, Row
+from gluon2caffe.bridge.verification.samples import FloatArray
 
 TOLERANCE = 1e-4
 """Largest |difference| allowed, as a part of the largest |value| of the reference."""

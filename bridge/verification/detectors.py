@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import ssd_heads
-from bridge.preprocessing import apply_preprocessing
-from bridge.source import Source
-from bridge.verification.errors import ReaderError
-from bridge.verification.readers.reader import Reader
-from bridge.verification.reference import source_outputs
-from bridge.verification.reference_onnx import run_onnx
-from bridge.verification.report import Report, Row
-from bridge.verification.run import run_readers
-from bridge.verification.samples import split_samples
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import CaffeModel, SavedModel
-from ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE, DetectionDifference
+from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.preprocessing import apply_preprocessing
+from gluon2caffe.bridge.source import Source
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.readers.reader import Reader
+from gluon2caffe.bridge.verification.reference import source_outputs
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.verification.report import Report, Row
+from gluon2caffe.bridge.verification.run import run_readers
+from gluon2caffe.bridge.verification.samples import split_samples
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE, DetectionDifference
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -83,7 +83,7 @@ def _reference(
         (rows,) = run_onnx(source, {name: x}).values()
         found = ssd_heads.detections(rows, (shape[2], shape[3]), score_threshold=fields.confidence_threshold)
         return found, fields.keep_top_k, False
-    from bridge.export import load_mxnet
+    from gluon2caffe.bridge.export import load_mxnet
 
     mxnet = load_mxnet()
     try:

@@ -1,6 +1,6 @@
 """What can go wrong while a model is checked."""
 
-from onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.errors import ConversionError
 
 
 class ReaderError(ConversionError):

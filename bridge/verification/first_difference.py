@@ -7,14 +7,14 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from bridge.origins import walk_back
-from bridge.verification.compare import TOLERANCE, Difference, difference
-from bridge.verification.prototxt import Unfolded, without_in_place
-from bridge.verification.readers.reader import Reader
-from bridge.verification.report import FirstDifference
-from bridge.verification.samples import FloatArray
-from onnx2caffe.caffe_pb2 import NetParameter
-from onnx2caffe.model import CaffeModel
+from gluon2caffe.bridge.origins import walk_back
+from gluon2caffe.bridge.verification.compare import TOLERANCE, Difference, difference
+from gluon2caffe.bridge.verification.prototxt import Unfolded, without_in_place
+from gluon2caffe.bridge.verification.readers.reader import Reader
+from gluon2caffe.bridge.verification.report import FirstDifference
+from gluon2caffe.bridge.verification.samples import FloatArray
+from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 _Write = tuple[str, str]
 """A layer and one of the blobs it writes, both by their names in the model: a blob may be written more than once."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from bridge.verification.errors import ReaderError
-from onnx2caffe import caffe_pb2
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.onnx2caffe import caffe_pb2
 
 
 @dataclass(frozen=True)

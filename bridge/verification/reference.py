@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-import ssd_heads
-from bridge.preprocessing import apply_preprocessing
-from bridge.source import InputShape, Source, is_gluon_block, trace
-from bridge.verification.reference_onnx import run_onnx
-from bridge.verification.samples import join_samples, split_samples
-from onnx2caffe.model import Preprocessing
+from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.preprocessing import apply_preprocessing
+from gluon2caffe.bridge.source import InputShape, Source, is_gluon_block, trace
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.verification.samples import join_samples, split_samples
+from gluon2caffe.onnx2caffe.model import Preprocessing
 
 FloatArray = npt.NDArray[np.float32]
 Inputs = Mapping[str, FloatArray]
@@ -58,7 +58,7 @@ def _mxnet_outputs(
     source: Source, inputs: Inputs, shapes: Mapping[str, tuple[int, ...]], outputs: Sequence[str] | None
 ) -> list[FloatArray]:
     """MXNet's own forward pass, sample by sample."""
-    from bridge.export import load_mxnet
+    from gluon2caffe.bridge.export import load_mxnet
 
     mxnet = load_mxnet()
     if ssd_heads.is_ssd(source):
@@ -82,7 +82,7 @@ def _as_block(mxnet: Any, source: Source, shapes: InputShape, outputs: Sequence[
     A block runs as a CachedOp; a bound symbol would go through MKLDNN's subgraph backend, which gives wrong numbers on
     some nets.
     """
-    from bridge.export import cut_net
+    from gluon2caffe.bridge.export import cut_net
 
     traced = trace(source, shapes)
     if outputs is not None:

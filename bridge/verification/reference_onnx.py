@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from bridge.verification.errors import ReferenceModelError
-from bridge.verification.samples import FloatArray, join_samples, split_samples
-from bridge.verification.single_precision import in_single_precision, is_other_precision
+from gluon2caffe.bridge.verification.errors import ReferenceModelError
+from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
+from gluon2caffe.bridge.verification.single_precision import in_single_precision, is_other_precision
 
 
 def run_onnx(

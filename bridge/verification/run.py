@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.prototxt import read_net
-from bridge.verification.readers.reader import Reader
-from bridge.verification.samples import FloatArray
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.prototxt import read_net
+from gluon2caffe.bridge.verification.readers.reader import Reader
+from gluon2caffe.bridge.verification.samples import FloatArray
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bridge.export import load_gluoncv, load_mxnet
 from examples.digits.data import CHANNELS, CLASSES, PICTURE_SIZE
+from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
 
 NETWORK = "cifar_resnet20_v1"
 INPUT_SHAPE = (1, CHANNELS, PICTURE_SIZE, PICTURE_SIZE)

@@ -19,17 +19,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bridge import to_caffe
-from bridge.verification.readers import CaffeReader, caffe_readers
 from examples.digits.classifier import INPUT_SHAPE, NETWORK, accuracy_of, load_classifier, scores_of
 from examples.digits.comparison import LARGEST_RELATIVE_ERROR, Comparison, compare
 from examples.digits.data import load_digit_sets
 from examples.digits.sheet import save_sheet
-from onnx2caffe.errors import ConversionError, OutputError
+from gluon2caffe import to_caffe
+from gluon2caffe.bridge.verification.readers import CaffeReader, caffe_readers
+from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
 
 NO_CAFFE = (
     "Real Caffe skipped: none is set up"
-    " (python -m bridge.verification.caffe_setup makes one, CAFFE_PYTHON names your own)"
+    " (python -m gluon2caffe.bridge.verification.caffe_setup makes one, CAFFE_PYTHON names your own)"
 )
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from examples.digits.data import DigitSet
-from onnx2caffe.errors import OutputError
+from gluon2caffe.onnx2caffe.errors import OutputError
 
 COLUMNS, ROWS = 8, 3
 SIDE = 96  # pixels of one digit

@@ -25,9 +25,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from bridge.export import load_mxnet
 from examples.digits.classifier import INPUT_SHAPE, NETWORK, accuracy_of, new_classifier, scores_of
 from examples.digits.data import PICTURE_SIZE, DigitSet, load_digit_sets
+from gluon2caffe.bridge.export import load_mxnet
 
 SEED = 20
 EPOCHS = 20

@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bridge import to_caffe
-from bridge.verification.readers import NO_CAFFE, SSD_LAYERS, CaffeReader, caffe_readers
 from examples.scenes.data import CANVAS, Scenes, held_out_scenes
 from examples.scenes.detector import BACKBONE, detect, load_detector, mean_average_precision
 from examples.scenes.picture import save_picture
-from onnx2caffe.errors import ConversionError, OutputError
-from ssd_heads import DetectionDifference, Detections, compare_detections, detections
-from ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE
+from gluon2caffe import to_caffe
+from gluon2caffe.bridge.verification.readers import NO_CAFFE, SSD_LAYERS, CaffeReader, caffe_readers
+from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
+from gluon2caffe.ssd_heads import DetectionDifference, Detections, compare_detections, detections
+from gluon2caffe.ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE
 
 LEAST_SCORE = 0.01  # GluonCV's SSD gives no box a lower one
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bridge.export import load_gluoncv, load_mxnet
 from examples.scenes.data import CANVAS, CLASSES, Scenes
-from ssd_heads import Detections, from_gluon
+from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
+from gluon2caffe.ssd_heads import Detections, from_gluon
 
 BACKBONE = "mobilenet0.25"
 FEATURES = ("relu10_fwd", "relu16_fwd", "relu22_fwd")  # 16x16, 8x8 and 8x8 cells on a canvas of 128

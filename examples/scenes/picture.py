@@ -9,8 +9,8 @@ import numpy as np
 
 from examples.scenes.data import CANVAS, CLASSES, Scenes
 from examples.scenes.detector import in_picture
-from onnx2caffe.errors import OutputError
-from ssd_heads import Detections
+from gluon2caffe.onnx2caffe.errors import OutputError
+from gluon2caffe.ssd_heads import Detections
 
 COLUMNS, ROWS = 3, 2
 LEAST_DIGITS = 4

@@ -26,7 +26,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from bridge.export import load_gluoncv, load_mxnet
 from examples.digits.data import DigitSet, load_digit_sets
 from examples.scenes.data import HELD_OUT_SCENES, Scenes, held_out_scenes, make_scenes
 from examples.scenes.detector import (
@@ -39,6 +38,7 @@ from examples.scenes.detector import (
     mean_average_precision,
     new_detector,
 )
+from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
 
 SEED = 30
 EPOCHS = 50

@@ -1,6 +1,6 @@
 """One file per family of ONNX operators; importing this package registers them all."""
 
-from onnx2caffe.lowering import (
+from gluon2caffe.onnx2caffe.lowering import (
     activation,
     blocks,
     choice,

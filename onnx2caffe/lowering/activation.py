@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from onnx2caffe import fuse, layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.broadcasting import multiply_constant
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import fuse, layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.broadcasting import multiply_constant
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("Relu")

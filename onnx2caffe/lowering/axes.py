@@ -12,10 +12,10 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.node import UnsupportedNodeError
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
 MOST_PIECES = 64
 WIDEST_CONCAT = 32

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder, Shape
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge, select
-from onnx2caffe.unsupported import UnsupportedNodeError
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder, Shape
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge, select
+from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
 
 @dataclass(frozen=True)

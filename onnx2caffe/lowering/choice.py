@@ -10,15 +10,15 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder, Shape
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge, select
-from onnx2caffe.lowering.broadcasting import constant_blob, multiply_constant, number
-from onnx2caffe.lowering.logic import as_float32, opposite
-from onnx2caffe.lowering.piecewise import HUGE, finite_like
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder, Shape
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge, select
+from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_blob, multiply_constant, number
+from gluon2caffe.onnx2caffe.lowering.logic import as_float32, opposite
+from gluon2caffe.onnx2caffe.lowering.piecewise import HUGE, finite_like
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("Where")

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Pair
-from onnx2caffe.lowering.axes import as_planes, join, select
-from onnx2caffe.lowering.padding import as_picture, axis_pads, from_picture, pair, spatial_pair, window_pads
-from onnx2caffe.lowering.spatial import crop, pad_with_zeros
-from onnx2caffe.lowering.transposition import transpose
-from onnx2caffe.node import Node
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Pair
+from gluon2caffe.onnx2caffe.lowering.axes import as_planes, join, select
+from gluon2caffe.onnx2caffe.lowering.padding import as_picture, axis_pads, from_picture, pair, spatial_pair, window_pads
+from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
+from gluon2caffe.onnx2caffe.lowering.transposition import transpose
+from gluon2caffe.onnx2caffe.node import Node
+from gluon2caffe.onnx2caffe.registry import lowering
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import as_planes, join, linear_along, pieces
-from onnx2caffe.lowering.piecewise import finite_like
-from onnx2caffe.node import Node, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.axes import as_planes, join, linear_along, pieces
+from gluon2caffe.onnx2caffe.lowering.piecewise import finite_like
+from gluon2caffe.onnx2caffe.node import Node, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("CumSum")

@@ -6,11 +6,11 @@ from functools import reduce
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge
-from onnx2caffe.lowering.broadcasting import (
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge
+from gluon2caffe.onnx2caffe.lowering.broadcasting import (
     add,
     add_constant,
     constant_blob,
@@ -19,8 +19,8 @@ from onnx2caffe.lowering.broadcasting import (
     multiply_constant,
     number,
 )
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 def _operands(node: Node) -> tuple[Blob, Array | None, bool]:

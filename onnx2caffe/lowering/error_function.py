@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import pi, sqrt
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.node import Node
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.node import Node
+from gluon2caffe.onnx2caffe.registry import lowering
 
 # Of 1, x², x⁴...; the least largest relative error of erf, 1e-7 on 0 < x < 4.1, by weighted least squares whose weights
 # follow the error (Lawson's method). Beyond, the last one makes p grow, and erf is 1 in float32.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from math import log
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.piecewise import finite_like
-from onnx2caffe.node import Node
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.piecewise import finite_like
+from gluon2caffe.onnx2caffe.node import Node
+from gluon2caffe.onnx2caffe.registry import lowering
 
 # Beyond this, adding 1 to a square, or taking it off, is nothing in float32; its square is still finite.
 FAR = 2.0**60

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import linear_along
-from onnx2caffe.lowering.broadcasting import add, add_constant
-from onnx2caffe.lowering.products import batched_product, computed_product
-from onnx2caffe.lowering.transposition import transpose
-from onnx2caffe.node import Node
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import linear_along
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add, add_constant
+from gluon2caffe.onnx2caffe.lowering.products import batched_product, computed_product
+from gluon2caffe.onnx2caffe.lowering.transposition import transpose
+from gluon2caffe.onnx2caffe.node import Node
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("Gemm")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge
-from onnx2caffe.lowering.broadcasting import add, add_constant, constant_blob, multiply
-from onnx2caffe.lowering.piecewise import step
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add, add_constant, constant_blob, multiply
+from gluon2caffe.onnx2caffe.lowering.piecewise import step
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 def as_float32(constant: Array) -> Array:

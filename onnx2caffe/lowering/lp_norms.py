@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import fuse, layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.broadcasting import multiply
-from onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
-from onnx2caffe.lowering.spatial import crop, pad_with_zeros
-from onnx2caffe.lowering.totals import total
-from onnx2caffe.node import Node, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import fuse, layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.broadcasting import multiply
+from gluon2caffe.onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
+from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
+from gluon2caffe.onnx2caffe.lowering.totals import total
+from gluon2caffe.onnx2caffe.node import Node, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 # Keeps 0/0 away, and is lost beside the square of anything above 1e-12.
 LEAST = 1e-30

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge
-from onnx2caffe.lowering.broadcasting import add_constant
-from onnx2caffe.lowering.logic import as_float32
-from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add_constant
+from gluon2caffe.onnx2caffe.lowering.logic import as_float32
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("OneHot")

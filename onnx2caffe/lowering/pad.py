@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import as_planes, select
-from onnx2caffe.lowering.spatial import pad_with_zeros
-from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.axes import as_planes, select
+from gluon2caffe.onnx2caffe.lowering.spatial import pad_with_zeros
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 # What numpy.pad calls ONNX's modes.
 _MIRRORS = {"edge": "edge", "reflect": "reflect", "wrap": "wrap"}

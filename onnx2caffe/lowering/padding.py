@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import SupportsInt
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder, Shape
-from onnx2caffe.layers import Pair
-from onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder, Shape
+from gluon2caffe.onnx2caffe.layers import Pair
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 
 
 def as_picture(net: NetBuilder, x: Blob) -> Blob:

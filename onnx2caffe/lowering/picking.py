@@ -10,13 +10,13 @@ from math import gcd, prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import select
-from onnx2caffe.lowering.broadcasting import constant_beside
-from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import select
+from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("GatherElements")

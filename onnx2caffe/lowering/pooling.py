@@ -12,16 +12,16 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import join, select
-from onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
-from onnx2caffe.lowering.padding import axis_pads, pair
-from onnx2caffe.lowering.spatial import crop, pad_with_zeros
-from onnx2caffe.lowering.totals import largest, mean
-from onnx2caffe.lowering.window import Window
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.axes import join, select
+from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
+from gluon2caffe.onnx2caffe.lowering.padding import axis_pads, pair
+from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
+from gluon2caffe.onnx2caffe.lowering.totals import largest, mean
+from gluon2caffe.onnx2caffe.lowering.window import Window
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
 
 Windows = tuple[Window, Window]
 PoolPicture = Callable[[NetBuilder, Blob, Windows], Blob]

@@ -6,13 +6,13 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import enlarge
-from onnx2caffe.lowering.totals import total
-from onnx2caffe.lowering.transposition import transpose
-from onnx2caffe.node import UnsupportedNodeError
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge
+from gluon2caffe.onnx2caffe.lowering.totals import total
+from gluon2caffe.onnx2caffe.lowering.transposition import transpose
+from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
 MOST_PRODUCTS = 1 << 26
 

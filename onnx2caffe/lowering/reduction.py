@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.broadcasting import add
-from onnx2caffe.lowering.totals import largest, mean, product, smallest, total
-from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add
+from gluon2caffe.onnx2caffe.lowering.totals import largest, mean, product, smallest, total
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 Axes = list[int]
 

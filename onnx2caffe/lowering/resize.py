@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.layers import Array
-from onnx2caffe.lowering.axes import linear_along
-from onnx2caffe.lowering.broadcasting import add_constant
-from onnx2caffe.lowering.resize_matrix import Interpolation, resize_matrix
-from onnx2caffe.node import Node, UnsupportedNodeError
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.lowering.axes import linear_along
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add_constant
+from gluon2caffe.onnx2caffe.lowering.resize_matrix import Interpolation, resize_matrix
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("Resize", since=11)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnx2caffe.layers import Array
-from onnx2caffe.node import UnsupportedNodeError
+from gluon2caffe.onnx2caffe.layers import Array
+from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.broadcasting import add, affine, multiply
-from onnx2caffe.lowering.totals import mean
-from onnx2caffe.node import Node, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add, affine, multiply
+from gluon2caffe.onnx2caffe.lowering.totals import mean
+from gluon2caffe.onnx2caffe.node import Node, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("InstanceNormalization")

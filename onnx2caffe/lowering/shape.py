@@ -6,14 +6,14 @@ from functools import reduce
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import enlarge, join, pieces, repeat
-from onnx2caffe.lowering.broadcasting import constant_beside
-from onnx2caffe.lowering.logic import is_not_zero
-from onnx2caffe.lowering.transposition import transpose as transpose_axes
-from onnx2caffe.node import Node, UnsupportedNodeError, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.axes import enlarge, join, pieces, repeat
+from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside
+from gluon2caffe.onnx2caffe.lowering.logic import is_not_zero
+from gluon2caffe.onnx2caffe.lowering.transposition import transpose as transpose_axes
+from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 # TensorProto.DataType.
 FLOATS = frozenset({1, 10, 11, 16})

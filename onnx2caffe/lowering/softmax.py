@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.broadcasting import add
-from onnx2caffe.lowering.ranking import is_largest, places
-from onnx2caffe.lowering.totals import largest, total
-from onnx2caffe.node import Node, axis_of
-from onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.broadcasting import add
+from gluon2caffe.onnx2caffe.lowering.ranking import is_largest, places
+from gluon2caffe.onnx2caffe.lowering.totals import largest, total
+from gluon2caffe.onnx2caffe.node import Node, axis_of
+from gluon2caffe.onnx2caffe.registry import lowering
 
 AlongAxis = Callable[[NetBuilder, Blob, int], Blob]
 

@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import as_planes, pieces
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.axes import as_planes, pieces
 
 Run = Callable[[NetBuilder, Blob, int, int], Blob]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from onnx2caffe import layers
-from onnx2caffe.builder import Blob, NetBuilder
-from onnx2caffe.lowering.axes import MOST_PIECES, join
-from onnx2caffe.node import UnsupportedNodeError
+from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.lowering.axes import MOST_PIECES, join
+from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
 
 def transpose(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "") -> Blob:

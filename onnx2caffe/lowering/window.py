@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onnx2caffe.layers import pooled_size
+from gluon2caffe.onnx2caffe.layers import pooled_size
 
 
 @dataclass(frozen=True)

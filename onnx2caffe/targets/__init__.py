@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.targets import bvlc, mnn, ncnn, nnie, opencv, ssd, tensorrt
-from onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.targets import bvlc, mnn, ncnn, nnie, opencv, ssd, tensorrt
+from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
 
 PROFILES: dict[str, Profile] = {
     module.PROFILE.name: module.PROFILE for module in (ssd, bvlc, opencv, ncnn, mnn, tensorrt, nnie)

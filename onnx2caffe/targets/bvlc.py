@@ -1,6 +1,6 @@
 """BVLC Caffe, master: no Permute, no Normalize, no SSD layers."""
 
-from onnx2caffe.targets.profile import Profile
+from gluon2caffe.onnx2caffe.targets.profile import Profile
 
 LAYERS = frozenset(
     [

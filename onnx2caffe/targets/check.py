@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.targets.profile import Profile
-from onnx2caffe.unsupported import UnsupportedNodeError
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.targets.profile import Profile
+from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
 Shapes = Sequence[tuple[int, ...]]
 Rule = Callable[[Profile, LayerParameter, Shapes, Shapes], str | None]

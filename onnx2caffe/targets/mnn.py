@@ -1,6 +1,6 @@
 """MNN, through MNNConvert: it has no Power, Exp, Log or MVN, and passes over what it does not know."""
 
-from onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
 
 PROFILE = Profile(
     name="mnn",

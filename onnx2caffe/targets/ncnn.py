@@ -1,6 +1,6 @@
 """ncnn, through caffe2ncnn."""
 
-from onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
 
 PROFILE = Profile(
     name="ncnn",

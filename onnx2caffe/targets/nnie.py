@@ -3,7 +3,7 @@
 Its manual is not public; this is what public pages that quote it name, so it may be less than the mapper takes.
 """
 
-from onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
 
 PROFILE = Profile(
     name="nnie",

@@ -1,6 +1,6 @@
 """OpenCV's dnn module, 4.x (5.0 dropped the Caffe importer)."""
 
-from onnx2caffe.targets.profile import Profile
+from gluon2caffe.onnx2caffe.targets.profile import Profile
 
 PROFILE = Profile(
     name="opencv",

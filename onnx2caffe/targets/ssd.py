@@ -4,8 +4,8 @@ The list leaves out what other common readers of Caffe files lack (OpenCV has no
 Parameter, DummyData or Tile), so that the default output loads on all of them wherever that is possible.
 """
 
-from onnx2caffe.targets import bvlc
-from onnx2caffe.targets.profile import Profile
+from gluon2caffe.onnx2caffe.targets import bvlc
+from gluon2caffe.onnx2caffe.targets.profile import Profile
 
 PROFILE = Profile(
     name="ssd",

@@ -3,7 +3,7 @@
 It passes over Flatten, so a Reshape is written instead, and it has no Slice and no Silence.
 """
 
-from onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
 
 PROFILE = Profile(
     name="tensorrt",

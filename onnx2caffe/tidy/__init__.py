@@ -6,11 +6,11 @@ then loose tops are ended; layers are put in place last, when it is known who re
 
 from __future__ import annotations
 
-from onnx2caffe.model import CaffeModel
-from onnx2caffe.targets import Profile
-from onnx2caffe.tidy.chains import merge_powers, merge_scales, skip_reshapes
-from onnx2caffe.tidy.dead import end_loose_tops, remove_unread_layers
-from onnx2caffe.tidy.in_place import put_in_place
+from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.onnx2caffe.targets import Profile
+from gluon2caffe.onnx2caffe.tidy.chains import merge_powers, merge_scales, skip_reshapes
+from gluon2caffe.onnx2caffe.tidy.dead import end_loose_tops, remove_unread_layers
+from gluon2caffe.onnx2caffe.tidy.in_place import put_in_place
 
 
 def tidy(model: CaffeModel, profile: Profile) -> None:

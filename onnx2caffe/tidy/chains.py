@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 
 def _producers(model: CaffeModel) -> dict[str, Layer]:

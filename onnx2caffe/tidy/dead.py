@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from onnx2caffe import caffe_pb2
-from onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe import caffe_pb2
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 
 def remove_unread_layers(model: CaffeModel) -> None:

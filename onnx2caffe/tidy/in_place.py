@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 IN_PLACE = frozenset({"ReLU", "PReLU", "ELU", "Sigmoid", "TanH", "Power", "Scale", "BatchNorm", "ReLU6"})
 SHARING = frozenset({"Flatten", "Reshape"})

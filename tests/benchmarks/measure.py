@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bridge import to_caffe
-from bridge.zoo import zoo_input_shape, zoo_net
+from gluon2caffe import to_caffe
+from gluon2caffe.bridge.zoo import zoo_input_shape, zoo_net
 
 ROUNDS = 5
 

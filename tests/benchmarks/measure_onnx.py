@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bridge import to_caffe
+from gluon2caffe import to_caffe
 from tests.benchmarks.measure import compared
 
 CHANNELS, CONVOLUTIONS, SIZES = 1024, 7, (2, 4)

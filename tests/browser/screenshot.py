@@ -12,10 +12,10 @@ from pathlib import Path
 
 import onnx
 
-import bridge
-from bridge.inspection.netron_view import NetronView
+import gluon2caffe
 from examples.digits.classifier import INPUT_SHAPE, load_classifier
-from onnx2caffe.errors import ConversionError
+from gluon2caffe.bridge.inspection.netron_view import NetronView
+from gluon2caffe.onnx2caffe.errors import ConversionError
 from tests.browser.chromium import Chromium, find_chromium, wait_for
 from tests.browser.netron_page import open_model, open_properties
 
@@ -26,7 +26,7 @@ def take_picture(program: str, net: object, input_shape: tuple[int, ...]) -> byt
     """Open the intermediate of a Gluon net in Netron, and the properties of its first node; return a PNG."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "intermediate.onnx"
-        model = bridge.to_onnx(net, input_shape)
+        model = gluon2caffe.to_onnx(net, input_shape)
         onnx.save(model, file)
         node = model.graph.node[0]
         with NetronView(file, 0) as view, Chromium(program, WIDTH, HEIGHT) as page:

@@ -7,10 +7,10 @@ from typing import Any
 import onnx
 import pytest
 
-import bridge
-from bridge.inspection.netron_view import NetronView
-from bridge.verification.prototxt import read_net
-from bridge.zoo import zoo_net
+import gluon2caffe
+from gluon2caffe.bridge.inspection.netron_view import NetronView
+from gluon2caffe.bridge.verification.prototxt import read_net
+from gluon2caffe.bridge.zoo import zoo_net
 from tests.browser.chromium import Chromium
 from tests.browser.netron_page import node_texts, open_model, open_properties, scroll_to, shortened, show_names
 
@@ -20,8 +20,8 @@ def ssd(mx: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SSD for two classes, saved as net.onnx, net.prototxt and net.caffemodel; the path of net."""
     net = zoo_net("ssd_300_mobilenet0.25_custom", random=True, classes=["a", "b"], prefix="detector_")
     prefix = tmp_path_factory.mktemp("ssd") / "net"
-    onnx.save(bridge.to_onnx(net), prefix.with_suffix(".onnx"))
-    bridge.to_caffe(net).save(prefix)
+    onnx.save(gluon2caffe.to_onnx(net), prefix.with_suffix(".onnx"))
+    gluon2caffe.to_caffe(net).save(prefix)
     return prefix
 
 

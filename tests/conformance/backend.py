@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from onnx.backend.base import Backend, BackendRep, namedtupledict
 
-import bridge
-from bridge.verification.errors import ReaderError
-from bridge.verification.prototxt import read_net
-from bridge.verification.readers import SSD_LAYERS
+import gluon2caffe
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.prototxt import read_net
+from gluon2caffe.bridge.verification.readers import SSD_LAYERS
 from tests.agreement import LastingWorker, workers
 
 Outputs = tuple[np.ndarray, ...]
@@ -29,7 +29,7 @@ class CaffeRep(BackendRep):
     Args:
         model: the source.
         constants: values that some of its inputs are converted with, by name.
-        options: arguments of `bridge.to_caffe`.
+        options: arguments of `gluon2caffe.to_caffe`.
 
     Raises:
         ConversionError: the converter refuses the model.
@@ -40,7 +40,7 @@ class CaffeRep(BackendRep):
         source = with_constants(model, constants)
         self._names = input_names(model)
         self._declared = {info.name: info.type.tensor_type for info in model.graph.output}
-        self.converted = bridge.to_caffe(source, **options)
+        self.converted = gluon2caffe.to_caffe(source, **options)
         self._folder = tempfile.TemporaryDirectory()
         self._prototxt, self._caffemodel = self.converted.save(Path(self._folder.name) / "net")
         self.layer_types = frozenset(layer.type for layer in read_net(self._prototxt).layer)
@@ -131,7 +131,7 @@ class CaffeBackend(Backend):
             outputs_info: (type, shape) of each output; None leaves the shapes to onnx's inference.
             opset_version: of the default domain; None means the newest.
             constants: names of inputs that are to be weights.
-            options: arguments of `bridge.to_caffe`.
+            options: arguments of `gluon2caffe.to_caffe`.
 
         Raises:
             ConversionError: the converter refuses it.

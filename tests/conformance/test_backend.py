@@ -5,7 +5,7 @@ import onnx
 import onnx.backend.base
 import pytest
 
-from onnx2caffe.errors import UnsupportedModelError
+from gluon2caffe.onnx2caffe.errors import UnsupportedModelError
 from tests.agreement import model
 from tests.conformance import backend
 from tests.conformance.exclusions import reason_of

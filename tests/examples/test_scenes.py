@@ -15,8 +15,8 @@ from rich.console import Console
 
 from examples.digits.data import DigitSet, load_digit_sets
 from examples.scenes import data, detector, picture, train
-from onnx2caffe.errors import OutputError
-from ssd_heads import Detections
+from gluon2caffe.onnx2caffe.errors import OutputError
+from gluon2caffe.ssd_heads import Detections
 
 needs_mxnet = pytest.mark.skipif(find_spec("mxnet") is None, reason="MXNet is not installed")
 

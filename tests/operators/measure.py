@@ -19,10 +19,10 @@ for folder in (TESTS, LOWERING_TESTS):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from bridge.convert import to_intermediate  # noqa: E402
-from onnx2caffe.lower import lower_nodes  # noqa: E402
-from onnx2caffe.registry import registered  # noqa: E402
-from onnx2caffe.targets import PROFILES  # noqa: E402
+from gluon2caffe.bridge.convert import to_intermediate  # noqa: E402
+from gluon2caffe.onnx2caffe.lower import lower_nodes  # noqa: E402
+from gluon2caffe.onnx2caffe.registry import registered  # noqa: E402
+from gluon2caffe.onnx2caffe.targets import PROFILES  # noqa: E402
 
 STAGE_ONE = ("merge_bn",)
 

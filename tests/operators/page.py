@@ -11,10 +11,10 @@ from pathlib import Path
 
 import onnx
 
-from onnx2caffe.left_out import LEFT_OUT
-from onnx2caffe.targets import PROFILES, Profile
-from onnx2caffe.targets.profile import Limits
-from onnx2caffe.written_out import WRITTEN_OUT
+from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
+from gluon2caffe.onnx2caffe.targets import PROFILES, Profile
+from gluon2caffe.onnx2caffe.targets.profile import Limits
+from gluon2caffe.onnx2caffe.written_out import WRITTEN_OUT
 from tests.operators.measure import Taken, measure, operators
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"

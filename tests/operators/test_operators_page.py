@@ -3,8 +3,8 @@
 import onnx.defs
 import pytest
 
-from onnx2caffe.left_out import LEFT_OUT
-from onnx2caffe.written_out import WRITTEN_OUT
+from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
+from gluon2caffe.onnx2caffe.written_out import WRITTEN_OUT
 from tests.operators.measure import Taken, beyond_installed, measure, operators
 from tests.operators.page import PAGE, rows_of, support_rows
 

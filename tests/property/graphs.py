@@ -10,7 +10,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from strategies import KINDS, Kind
 
-from onnx2caffe.targets import PROFILES
+from gluon2caffe.onnx2caffe.targets import PROFILES
 
 # It shrinks to 13. onnxruntime lags behind onnx; what it cannot run is dropped.
 OPSETS = [13, *(opset for opset in range(7, min(onnx.defs.onnx_opset_version(), 26) + 1) if opset != 13)]

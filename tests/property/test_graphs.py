@@ -11,8 +11,8 @@ from graphs import Example, examples
 from hypothesis import HealthCheck, assume, event, given, settings
 from verdict import AGREES, INVALID, verdict
 
-from onnx2caffe import lowering
-from onnx2caffe.registry import registered
+from gluon2caffe.onnx2caffe import lowering
+from gluon2caffe.onnx2caffe.registry import registered
 
 DEFAULT_EXAMPLES = 200
 assert lowering  # importing it registers the operators

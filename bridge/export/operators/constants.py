@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bridge.export.operators.operator import NotExactError, Operator
-from bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
 
 _FILLED = {"_ones": 1.0, "ones_like": 1.0, "_zeros": 0.0, "zeros_like": 0.0, "_full": None}
 # Readers for which one number does as well as a tensor full of it.

@@ -1,7 +1,7 @@
 """Convolutions and matrix products."""
 
-from bridge.export.operators.operator import NotExactError, Operator
-from bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
 
 _CHANNELS_FIRST = ("NCHW", "NCW", "NCDHW")
 

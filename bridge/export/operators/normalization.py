@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bridge.export.operators.operator import Operator
-from bridge.export.operators.registry import translates
-from bridge.export.symbol_graph import Shape
+from gluon2caffe.bridge.export.operators.operator import Operator
+from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.symbol_graph import Shape
 
 
 @translates("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm")

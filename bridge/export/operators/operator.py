@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 import onnx.helper
 
-from bridge.export.symbol_graph import Shape, SymbolNode
+from gluon2caffe.bridge.export.symbol_graph import Shape, SymbolNode
 
 
 class NotExactError(Exception):

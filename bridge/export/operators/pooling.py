@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bridge.export.operators.operator import NotExactError, Operator
-from bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
 
 
 @dataclass(frozen=True)

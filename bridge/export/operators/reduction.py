@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from bridge.export.operators.operator import NotExactError, Operator
-from bridge.export.operators.registry import translates
-from bridge.export.symbol_graph import Shape
+from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.symbol_graph import Shape
 
 _REDUCTIONS = {
     "sum": "ReduceSum",

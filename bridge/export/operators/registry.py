@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bridge.export.operators.operator import Operator
+from gluon2caffe.bridge.export.operators.operator import Operator
 
 Translator = Callable[[Operator], None]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bridge.export.operators.operator import Input, NotExactError, Operator
-from bridge.export.operators.registry import translates
-from bridge.export.symbol_graph import Shape
+from gluon2caffe.bridge.export.operators.operator import Input, NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.symbol_graph import Shape
 
 
 @translates("_contrib_BilinearResize2D")

@@ -1,7 +1,7 @@
 """Slices, with every bound written as a plain number."""
 
-from bridge.export.operators.operator import NotExactError, Operator
-from bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.registry import translates
 
 _BEFORE_FIRST = -(2**31)  # where a backward slice ends that takes in the first element
 

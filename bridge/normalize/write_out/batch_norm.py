@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import is_read
-from bridge.normalize.write_out.replacement import Replacement
-from onnx2caffe.node import is_static
+from gluon2caffe.bridge.normalize.surgery import is_read
+from gluon2caffe.bridge.normalize.write_out.replacement import Replacement
+from gluon2caffe.onnx2caffe.node import is_static
 
 _TRAINING_AS_ATTRIBUTE = 14
 _AXES_AS_INPUT = 18

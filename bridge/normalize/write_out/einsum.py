@@ -15,8 +15,8 @@ from math import prod
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.write_out.replacement import Replacement
-from onnx2caffe.node import is_static
+from gluon2caffe.bridge.normalize.write_out.replacement import Replacement
+from gluon2caffe.onnx2caffe.node import is_static
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
 _ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import Array, is_read
-from bridge.normalize.write_out.replacement import Replacement
-from onnx2caffe.node import is_static
+from gluon2caffe.bridge.normalize.surgery import Array, is_read
+from gluon2caffe.bridge.normalize.write_out.replacement import Replacement
+from gluon2caffe.onnx2caffe.node import is_static
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
 # Those that are operators of the same name, without numbers of their own.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from bridge.normalize.surgery import Array, redirect_readers
-from bridge.origins import record, sources_of
+from gluon2caffe.bridge.normalize.surgery import Array, redirect_readers
+from gluon2caffe.bridge.origins import record, sources_of
 
 
 class Replacement:

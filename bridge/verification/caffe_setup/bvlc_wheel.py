@@ -1,8 +1,8 @@
 """BVLC Caffe, without the SSD layers, from a wheel for Python 3.6 to 3.9."""
 
-from bridge.verification.caffe_setup.marker import ReadyCaffe
-from bridge.verification.caffe_setup.pythons import find_python
-from bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.verification.caffe_setup.marker import ReadyCaffe
+from gluon2caffe.bridge.verification.caffe_setup.pythons import find_python
+from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
 
 NAME = "bvlc-wheel"
 VERSIONS = ((3, 8), (3, 9), (3, 7))

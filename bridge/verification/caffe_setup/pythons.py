@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bridge.verification.readers.process import clean_environment
+from gluon2caffe.bridge.verification.readers.process import clean_environment
 
 Version = tuple[int, int]
 

@@ -13,10 +13,10 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bridge.verification.caffe_setup.debian import install_packages, missing_packages
-from bridge.verification.caffe_setup.marker import ReadyCaffe
-from bridge.verification.caffe_setup.pythons import Version, find_python
-from bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.verification.caffe_setup.debian import install_packages, missing_packages
+from gluon2caffe.bridge.verification.caffe_setup.marker import ReadyCaffe
+from gluon2caffe.bridge.verification.caffe_setup.pythons import Version, find_python
+from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
 
 NAME = "source"
 VERSIONS: tuple[Version, ...] = ((3, 10), (3, 11), (3, 12))

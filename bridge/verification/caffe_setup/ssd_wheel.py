@@ -8,9 +8,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from bridge.verification.caffe_setup.marker import ReadyCaffe
-from bridge.verification.caffe_setup.pythons import find_python
-from bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.verification.caffe_setup.marker import ReadyCaffe
+from gluon2caffe.bridge.verification.caffe_setup.pythons import find_python
+from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
 
 NAME = "ssd-wheel"
 PINS = {"numpy": "1.24.3", "protobuf": "3.20.3", "scikit-image": "0.21.0", "six": "1.17.0"}

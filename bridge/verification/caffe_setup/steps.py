@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.verification.readers.process import clean_environment
+from gluon2caffe.bridge.verification.readers.process import clean_environment
 
 
 class SetupError(Exception):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.readers.caffe_reader import CaffeReader
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.readers.caffe_reader import CaffeReader
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 IMAGE = np.array([[[[1, 2], [3, 4]]]], np.float32)
 EXPECTED = np.array([[10 * 5 + 100 * 9 - 1]], np.float32)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.readers.caffe_reader import CaffeReader, caffe_readers
-from bridge.verification.readers.opencv_reader import OpenCVReader
-from bridge.verification.readers.reader import SSD_LAYERS, Reader, Session
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.readers.caffe_reader import CaffeReader, caffe_readers
+from gluon2caffe.bridge.verification.readers.opencv_reader import OpenCVReader
+from gluon2caffe.bridge.verification.readers.reader import SSD_LAYERS, Reader, Session
 
 __all__ = [
     "SSD_LAYERS",
@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 NO_CAFFE = (
-    "no Caffe found: run `python -m bridge.verification.caffe_setup`, or name a Python that has one by the environment"
-    " variable CAFFE_PYTHON"
+    "no Caffe found: run `python -m gluon2caffe.bridge.verification.caffe_setup`, or name a Python that has one by the "
+    "environment variable CAFFE_PYTHON"
 )
 
 

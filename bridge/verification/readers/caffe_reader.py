@@ -5,7 +5,7 @@ In this order:
 1. ``CAFFE_PYTHON``, an interpreter in which ``import caffe`` works, and/or ``CAFFE_ROOT``, a Caffe built in its source
    tree (``CAFFE_ROOT/python`` is put on the path). ``PYTHONPATH`` and ``LD_LIBRARY_PATH`` are passed on as they are.
    When either is set nothing else is looked for.
-2. The ones that ``python -m bridge.verification.caffe_setup`` made, in the folder that
+2. The ones that ``python -m gluon2caffe.bridge.verification.caffe_setup`` made, in the folder that
    ``GLUON2CAFFE_CAFFE_FOLDER`` names, or ``.caffe`` in the current folder.
 """
 
@@ -15,9 +15,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.verification.caffe_setup.marker import ReadyCaffe, caffe_folder, ready_caffes
-from bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER, clean_environment
-from bridge.verification.readers.reader import SSD_LAYERS, WorkerReader
+from gluon2caffe.bridge.verification.caffe_setup.marker import ReadyCaffe, caffe_folder, ready_caffes
+from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER, clean_environment
+from gluon2caffe.bridge.verification.readers.reader import SSD_LAYERS, WorkerReader
 
 # All of Caffe's log goes to standard error, which the parent keeps in an unnamed file and looks at only when Caffe has
 # died: the informative lines then tell at which layer. No log files appear in /tmp.

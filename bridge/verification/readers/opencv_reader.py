@@ -2,8 +2,8 @@
 
 import sys
 
-from bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER
-from bridge.verification.readers.reader import WorkerReader
+from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER
+from gluon2caffe.bridge.verification.readers.reader import WorkerReader
 
 
 class OpenCVReader(WorkerReader):

@@ -15,8 +15,8 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.samples import FloatArray
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.samples import FloatArray
 
 WORKER = Path(__file__).with_name("worker.py")
 DEFAULT_TIMEOUT = 900.0

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.prototxt import Outline, outline, read_net
-from bridge.verification.readers.process import DEFAULT_TIMEOUT, WorkerProcess
-from bridge.verification.samples import FloatArray, join_samples, split_samples
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.prototxt import Outline, outline, read_net
+from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WorkerProcess
+from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
 
 SSD_LAYERS = frozenset({"DetectionOutput", "Normalize", "Permute", "PriorBox"})
 """The layer types that weiliu89's SSD branch added to BVLC Caffe."""

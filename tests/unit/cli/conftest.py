@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from onnx import numpy_helper, parser
 
-from bridge.cli.commands import commands
+from gluon2caffe.bridge.cli.commands import commands
 
 Run = Callable[..., Result]
 

@@ -14,8 +14,8 @@ import pytest
 from click.testing import Result
 from onnx import numpy_helper
 
-from bridge.cli import errors
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.cli import errors
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 Run = Callable[..., Result]
 
@@ -208,7 +208,7 @@ def test_a_bug_asks_to_be_reported(run: Run, net: Path, monkeypatch: pytest.Monk
     def broken(*_: object, **__: object) -> None:
         raise KeyError("some_name")
 
-    monkeypatch.setattr("bridge.convert.normalize", broken)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", broken)
     result = run("convert", "net.onnx", "-o", "x", *(["--debug"] if debug else []))
     message = (
         "Error: gluon2caffe met something it was not made for (KeyError: 'some_name'). "
@@ -231,7 +231,7 @@ def test_what_the_system_refuses_is_not_called_a_bug(run: Run, net: Path, monkey
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "weights.bin")
 
-    monkeypatch.setattr("bridge.convert.normalize", refused)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", refused)
     message = "weights.bin: Permission denied. (--debug shows where this came up.)"
     _fails(run("convert", "net.onnx", "-o", "x"), message)
 
@@ -240,18 +240,18 @@ def test_too_little_memory(run: Run, net: Path, monkeypatch: pytest.MonkeyPatch)
     def hungry(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("bridge.convert.normalize", hungry)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", hungry)
     _fails(run("convert", "net.onnx", "-o", "x"), "There is not enough memory for this net.")
 
 
 def test_what_libraries_print_stays_out_of_the_result(run: Run, net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bridge.normalize import normalize
+    from gluon2caffe.bridge.normalize import normalize
 
     def chatty(graph: Any, *, merge_bn: bool) -> None:
         print("noise")
         normalize(graph, merge_bn=merge_bn)
 
-    monkeypatch.setattr("bridge.convert.normalize", chatty)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", chatty)
     result = run("convert", "net.onnx", "-o", "x", "--json")
     assert json.loads(result.stdout)["source"] == "net.onnx"
     assert result.stderr == "noise\n"

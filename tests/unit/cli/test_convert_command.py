@@ -12,11 +12,11 @@ import onnx.parser
 import pytest
 from click.testing import Result
 
-from bridge.cli import options
-from bridge.convert import RELU6_CHOICES
-from bridge.source import HEAD_CHOICES
-from onnx2caffe.read import read_model
-from ssd_heads.graft import PRIOR_CHOICES
+from gluon2caffe.bridge.cli import options
+from gluon2caffe.bridge.convert import RELU6_CHOICES
+from gluon2caffe.bridge.source import HEAD_CHOICES
+from gluon2caffe.onnx2caffe.read import read_model
+from gluon2caffe.ssd_heads.graft import PRIOR_CHOICES
 
 Run = Callable[..., Result]
 
@@ -154,7 +154,7 @@ def test_existing_files_stay_when_the_conversion_fails(run: Run, refused: Path, 
 
 def test_all_files_or_none(run: Run, net: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full when the weights are written, after the ONNX file."""
-    from onnx2caffe import write
+    from gluon2caffe.onnx2caffe import write
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

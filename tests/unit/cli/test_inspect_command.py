@@ -15,10 +15,10 @@ import onnx.parser
 import pytest
 from click.testing import Result
 
-from bridge.cli.inspection_tables import source_text
-from bridge.inspection.blocks import Block
-from bridge.inspection.description import NodeRow
-from onnx2caffe.read import read_model
+from gluon2caffe.bridge.cli.inspection_tables import source_text
+from gluon2caffe.bridge.inspection.blocks import Block
+from gluon2caffe.bridge.inspection.description import NodeRow
+from gluon2caffe.onnx2caffe.read import read_model
 
 Run = Callable[..., Result]
 
@@ -204,7 +204,7 @@ def test_netron_serves_until_ctrl_c(net: Path, tmp_path: Path) -> None:
     words = ["inspect", "net.onnx", "--netron", "--no-browser", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(
-        [sys.executable, "-m", "bridge.cli", *words],
+        [sys.executable, "-m", "gluon2caffe", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 # Ends itself by a signal when the given function is called for the first time.
 INTERRUPTED = """
 import importlib, os, signal, sys
-from bridge.cli.commands import commands
+from gluon2caffe.bridge.cli.commands import commands
 
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 module, _, name = where.rpartition(".")
@@ -46,7 +46,7 @@ def _files(folder: Path) -> list[str]:
 def test_help_imports_nothing_slow(folder: Path) -> None:
     slow = ["cv2", "google.protobuf", "mxnet", "numpy", "onnx", "onnx_graphsurgeon", "onnxruntime", "rich"]
     code = (
-        "import sys\nfrom bridge.cli.commands import commands\n"
+        "import sys\nfrom gluon2caffe.bridge.cli.commands import commands\n"
         "try: commands(['convert', '--help'])\nexcept SystemExit as end: assert end.code == 0\n"
         f"print([name for name in {slow} if name in sys.modules])"
     )
@@ -57,7 +57,7 @@ def test_help_imports_nothing_slow(folder: Path) -> None:
 def test_help_takes_less_than_half_a_second(folder: Path) -> None:
     def cpu_seconds() -> float:
         before = os.times()
-        assert _python("-m", "bridge.cli", "--help", cwd=folder).returncode == 0
+        assert _python("-m", "gluon2caffe", "--help", cwd=folder).returncode == 0
         after = os.times()
         return after.children_user + after.children_system - before.children_user - before.children_system
 
@@ -66,7 +66,7 @@ def test_help_takes_less_than_half_a_second(folder: Path) -> None:
 
 
 def test_help_shows_examples_and_commands(folder: Path) -> None:
-    lines = _python("-m", "bridge.cli", "--help", cwd=folder).stdout.splitlines()
+    lines = _python("-m", "gluon2caffe", "--help", cwd=folder).stdout.splitlines()
     assert "    gluon2caffe convert resnet50_v1 -o resnet50" in lines
     assert [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line][:4] == [
         "convert",
@@ -78,7 +78,7 @@ def test_help_shows_examples_and_commands(folder: Path) -> None:
 
 
 def test_version(folder: Path) -> None:
-    result = _python("-m", "bridge.cli", "--version", cwd=folder)
+    result = _python("-m", "gluon2caffe", "--version", cwd=folder)
     assert (result.stdout, result.stderr) == (f"gluon2caffe {metadata.version('gluon2caffe')}\n", "")
 
 
@@ -87,7 +87,7 @@ def test_version(folder: Path) -> None:
     [(["convert", "net.onnx", "-o", "x"], 0), (["convert", "absent.onnx"], 1), (["convert", "net.onnx", "--fast"], 2)],
 )
 def test_exit_status(net: Path, folder: Path, words: list[str], status: int) -> None:
-    result = _python("-m", "bridge.cli", *words, cwd=folder)
+    result = _python("-m", "gluon2caffe", *words, cwd=folder)
     assert result.returncode == status
     assert bool(result.stdout) == (status == 0) and bool(result.stderr) == (status != 0)
 
@@ -96,8 +96,8 @@ def test_exit_status(net: Path, folder: Path, words: list[str], status: int) -> 
 @pytest.mark.parametrize(
     ("where", "before"),
     [
-        ("bridge.convert.normalize", ""),
-        ("onnx2caffe.write.blob_chunks", "assert any(name.endswith('.tmp') for name in os.listdir())"),
+        ("gluon2caffe.bridge.convert.normalize", ""),
+        ("gluon2caffe.onnx2caffe.write.blob_chunks", "assert any(name.endswith('.tmp') for name in os.listdir())"),
     ],
 )
 def test_an_interruption_leaves_nothing_behind(
@@ -111,7 +111,7 @@ def test_an_interruption_leaves_nothing_behind(
 
 
 def test_a_reader_that_stops_reading_is_no_error(net: Path, folder: Path) -> None:
-    command = f"{sys.executable} -m bridge.cli convert net.onnx -o x | true"
+    command = f"{sys.executable} -m gluon2caffe convert net.onnx -o x | true"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=folder,
@@ -132,7 +132,7 @@ def test_the_steps_are_shown_on_a_terminal(net: Path, folder: Path) -> None:
     leader, follower = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "bridge.cli", "convert", "net.onnx", "-o", "x"],
+        [sys.executable, "-m", "gluon2caffe", "convert", "net.onnx", "-o", "x"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

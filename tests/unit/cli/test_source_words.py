@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.options import SourceWords
-from bridge.cli.source import Found, find_source
+from gluon2caffe.bridge.cli.options import SourceWords
+from gluon2caffe.bridge.cli.source import Found, find_source
 
 
 def _found(source: str, params: Path | None = None) -> Found:

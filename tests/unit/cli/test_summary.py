@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.cli.show import Summary, grouped, rows, size_text
+from gluon2caffe.bridge.cli.show import Summary, grouped, rows, size_text
 
 
 @pytest.mark.parametrize(

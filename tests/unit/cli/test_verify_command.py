@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from bridge.verification.report import Report, Row
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import CaffeModel
+from gluon2caffe.bridge.verification.report import Report, Row
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 Run = Callable[..., Result]
 
@@ -31,7 +31,7 @@ def verifier(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         report: Report = script[0]
         return report
 
-    monkeypatch.setattr("bridge.verify", verify)
+    monkeypatch.setattr("gluon2caffe.verify", verify)
     return script
 
 

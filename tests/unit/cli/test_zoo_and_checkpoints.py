@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from bridge.export import load_mxnet
-from bridge.export.mxnet_loader import load_gluoncv
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import load_mxnet
+from gluon2caffe.bridge.export.mxnet_loader import load_gluoncv
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 Run = Callable[..., Result]
 

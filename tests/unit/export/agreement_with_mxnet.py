@@ -7,7 +7,7 @@ import onnx
 import onnx_graphsurgeon as gs
 import onnxruntime
 
-from bridge.export import export_graph, trace_block
+from gluon2caffe.bridge.export import export_graph, trace_block
 
 
 def block_of(mx: Any, symbol: Any, shapes: dict[str, tuple[int, ...]], seed: int = 0) -> Any:

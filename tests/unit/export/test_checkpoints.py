@@ -7,8 +7,8 @@ import pytest
 from agreement_with_mxnet import run_exported
 from small_nets import SHAPE, tiny
 
-from bridge.export import export_graph, load_checkpoint
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import export_graph, load_checkpoint
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 @pytest.fixture

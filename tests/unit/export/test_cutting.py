@@ -5,8 +5,8 @@ import pytest
 from agreement_with_mxnet import run_exported
 from small_nets import SHAPE, hybrid, tiny
 
-from bridge.export import cut_net, export_graph, trace_block
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import cut_net, export_graph, trace_block
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def test_a_net_ends_where_it_is_cut(mx: Any) -> None:

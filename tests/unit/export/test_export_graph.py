@@ -7,9 +7,9 @@ import pytest
 from agreement_with_mxnet import assert_agrees, block_of
 from small_nets import SHAPE, hybrid, tiny
 
-from bridge.export import export_graph, trace_block
-from bridge.export.symbol_graph import SymbolGraph
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import export_graph, trace_block
+from gluon2caffe.bridge.export.symbol_graph import SymbolGraph
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def test_names_are_those_of_the_net(mx: Any) -> None:
@@ -130,7 +130,7 @@ def test_an_output_that_is_constant(mx: Any) -> None:
 
 
 def test_gluoncv_group_norm_is_traced(mx: Any) -> None:
-    gluoncv = pytest.importorskip("bridge.export").load_gluoncv()
+    gluoncv = pytest.importorskip("gluon2caffe.bridge.export").load_gluoncv()
     for scale in (True, False):
         net = gluoncv.nn.GroupNorm(ngroups=2, in_channels=6, epsilon=0.1, scale=scale, prefix="gn_")
         net.initialize()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from agreement_with_mxnet import assert_agrees, block_of
 
-from bridge.export import export_graph, trace_block
-from bridge.export.operators import TRANSLATORS
-from bridge.export.translation import TRUSTED
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import export_graph, trace_block
+from gluon2caffe.bridge.export.operators import TRANSLATORS
+from gluon2caffe.bridge.export.translation import TRUSTED
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 Build = Callable[[Any, Any], Any]
 IMAGE = (2, 6, 8, 10)

@@ -10,8 +10,8 @@ import onnx.defs
 import pytest
 from small_nets import SHAPE, tiny
 
-from bridge.export import export_graph, load_mxnet, mxnet_loader, patched_mx2onnx, trace_block
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import export_graph, load_mxnet, mxnet_loader, patched_mx2onnx, trace_block
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def _state(mx: Any) -> dict[str, Any]:

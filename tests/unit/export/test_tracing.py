@@ -5,8 +5,8 @@ import pytest
 from agreement_with_mxnet import assert_agrees, run_exported
 from small_nets import SHAPE, hybrid, tiny
 
-from bridge.export import export_graph, trace_block
-from onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.export import export_graph, trace_block
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def test_deferred_parameters_get_their_shapes_without_a_forward_pass(mx: Any) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import bridge
-from onnx2caffe.caffe_pb2 import NetParameter
+import gluon2caffe
+from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
 
 
 @pytest.fixture(scope="module")
 def net(mx: Any) -> Any:
-    from bridge.random_weights import initialise
+    from gluon2caffe.bridge.random_weights import initialise
 
     nn = mx.gluon.nn
     block = nn.HybridSequential(prefix="small_")
@@ -25,8 +25,8 @@ def net(mx: Any) -> Any:
 
 
 def test_the_two_nets_are_those_of_to_caffe(net: Any, tmp_path: Path) -> None:
-    text, weights = bridge.convert_model(net, (1, 3, 8, 8), True, True, False)
-    model = bridge.to_caffe(net, (1, 3, 8, 8), softmax=True, to_bgr=True, merge_bn=False)
+    text, weights = gluon2caffe.convert_model(net, (1, 3, 8, 8), True, True, False)
+    model = gluon2caffe.to_caffe(net, (1, 3, 8, 8), softmax=True, to_bgr=True, merge_bn=False)
     assert [layer.type for layer in text.layer] == [
         "Input",
         "Convolution",
@@ -37,22 +37,22 @@ def test_the_two_nets_are_those_of_to_caffe(net: Any, tmp_path: Path) -> None:
     ]
     assert weights == model.to_proto()
     assert not any(layer.blobs for layer in text.layer)
-    old, new = bridge.save_model(text, weights, tmp_path / "old"), model.save(tmp_path / "new")
+    old, new = gluon2caffe.save_model(text, weights, tmp_path / "old"), model.save(tmp_path / "new")
     assert old.prototxt.read_bytes() == new.prototxt.read_bytes()
     assert old.caffemodel.read_bytes() == new.caffemodel.read_bytes()
 
 
 def test_merge_bn_is_the_default(net: Any) -> None:
-    text, weights = bridge.convert_model(net, (1, 3, 8, 8))
+    text, weights = gluon2caffe.convert_model(net, (1, 3, 8, 8))
     assert [layer.type for layer in text.layer] == ["Input", "Convolution", "InnerProduct"]
     assert np.asarray(weights.layer[1].blobs[0].data, np.float32).shape == (108,)
 
 
 def test_nets_of_different_conversions_are_refused(net: Any, tmp_path: Path) -> None:
-    text, _ = bridge.convert_model(net, (1, 3, 8, 8), True)
-    _, weights = bridge.convert_model(net, (1, 3, 8, 8))
-    with pytest.raises(bridge.ConversionError, match="different layers"):
-        bridge.save_model(text, weights, tmp_path / "mixed")
-    with pytest.raises(bridge.ConversionError, match="different layers"):
-        bridge.save_model(text, NetParameter(), tmp_path / "mixed")
+    text, _ = gluon2caffe.convert_model(net, (1, 3, 8, 8), True)
+    _, weights = gluon2caffe.convert_model(net, (1, 3, 8, 8))
+    with pytest.raises(gluon2caffe.ConversionError, match="different layers"):
+        gluon2caffe.save_model(text, weights, tmp_path / "mixed")
+    with pytest.raises(gluon2caffe.ConversionError, match="different layers"):
+        gluon2caffe.save_model(text, NetParameter(), tmp_path / "mixed")
     assert not list(tmp_path.iterdir())

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 
 @pytest.fixture

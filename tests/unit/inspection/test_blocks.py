@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.inspection.blocks import Block, block_of, blocks_by_prefix
+from gluon2caffe.bridge.inspection.blocks import Block, block_of, blocks_by_prefix
 
 
 class Dense:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.inspection.caffe_files import inspect_caffe_files, weights_beside
-from onnx2caffe.errors import ConversionError, SourceError
-from onnx2caffe.model import CaffeModel
+from gluon2caffe.bridge.inspection.caffe_files import inspect_caffe_files, weights_beside
+from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 FOREIGN = """
 name: "old"

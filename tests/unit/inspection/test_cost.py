@@ -5,9 +5,9 @@ import pytest
 from agreement import model
 from google.protobuf import text_format
 
-from bridge.inspection.cost import layer_macs, macs
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.shapes import net_shapes
+from gluon2caffe.bridge.inspection.cost import layer_macs, macs
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.shapes import net_shapes
 
 W = "float[4,3,3,3] w, float[4,1,3,3] wd, float[4,2,2,5] wt, float[4] b, float[7,4] m, float[4,7] mt, float[5,9] mm"
 CASES = {

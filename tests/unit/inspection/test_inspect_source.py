@@ -6,9 +6,9 @@ import onnx
 import pytest
 from agreement import model
 
-import bridge
-from bridge.inspection.description import Inspection
-from onnx2caffe.errors import ConversionError, SourceError
+import gluon2caffe
+from gluon2caffe.bridge.inspection.description import Inspection
+from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
 
 NET = model(
     "(float[1,3,6,6] x) => (float[] y) <float[4,3,3,3] w, float[4] var1, float[4] var2, float[4] var3, float[4] var4,"
@@ -24,7 +24,7 @@ REFUSED = model(
 @pytest.fixture(scope="module")
 def seen() -> Inspection:
     """The net, looked at."""
-    return bridge.inspect_source(NET)
+    return gluon2caffe.inspect_source(NET)
 
 
 def test_every_node_with_its_layers(seen: Inspection) -> None:
@@ -50,23 +50,23 @@ def test_the_whole(seen: Inspection) -> None:
 
 
 def test_the_layers_are_those_of_a_conversion(seen: Inspection) -> None:
-    converted = bridge.to_caffe(NET)
+    converted = gluon2caffe.to_caffe(NET)
     assert [(layer.name, layer.type) for layer in seen.layers] == [
         (layer.message.name, layer.message.type) for layer in converted.layers
     ]
     assert [layer.weights for layer in seen.layers] == [((4, 3, 3, 3), (4,)), (), (), ((10, 4),)]
     assert seen.layers[-1].nodes == ("e", "y")
-    assert bridge.walk_back(converted) == {layer.name: layer.source for layer in seen.layers}
+    assert gluon2caffe.walk_back(converted) == {layer.name: layer.source for layer in seen.layers}
 
 
 def test_weights_that_two_nodes_read_are_counted_once() -> None:
-    seen = bridge.inspect_source(REFUSED)
+    seen = gluon2caffe.inspect_source(REFUSED)
     assert [node.parameters for node in seen.nodes] == [16, 0, 16, 0]
     assert seen.parameters == 16
 
 
 def test_refused_nodes_stand_among_the_others() -> None:
-    seen = bridge.inspect_source(REFUSED, target="bvlc")
+    seen = gluon2caffe.inspect_source(REFUSED, target="bvlc")
     assert not seen.convertible
     assert [bool(node.refusal) for node in seen.nodes] == [False, True, False, True]
     assert [[layer.type for layer in node.layers] for node in seen.nodes] == [["Convolution"], [], ["Convolution"], []]
@@ -103,15 +103,15 @@ def test_everything_as_plain_values(seen: Inspection) -> None:
         "nodes": ["b"],
         "source": ["a", "b"],
     }
-    refused = bridge.inspect_source(REFUSED).to_dict()
+    refused = gluon2caffe.inspect_source(REFUSED).to_dict()
     assert refused["nodes"][1]["refusal"] == refused["refusals"][0]
     assert refused["refusals"][0]["operator"] == "Sin"
 
 
 def test_arguments_of_a_conversion_count() -> None:
-    kept = bridge.inspect_source(NET, merge_bn=False, outputs=["c"])
+    kept = gluon2caffe.inspect_source(NET, merge_bn=False, outputs=["c"])
     assert [layer.type for layer in kept.layers] == ["Convolution", "BatchNorm", "Scale", "ReLU"]
-    larger = bridge.inspect_source(
+    larger = gluon2caffe.inspect_source(
         model("(float[n,4,h,w] x) => (float[] y) <float[4,4,1,1] w1> { y = Conv(x, w1) }"), (2, 4, 5, 5)
     )
     assert larger.macs == 2 * 4 * 25 * 4
@@ -119,6 +119,6 @@ def test_arguments_of_a_conversion_count() -> None:
 
 def test_what_cannot_be_looked_at() -> None:
     with pytest.raises(ConversionError, match="Unknown target 'tf'"):
-        bridge.inspect_source(NET, target="tf")
+        gluon2caffe.inspect_source(NET, target="tf")
     with pytest.raises(SourceError):
-        bridge.inspect_source(onnx.ModelProto())
+        gluon2caffe.inspect_source(onnx.ModelProto())

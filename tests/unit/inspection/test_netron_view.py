@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.inspection.netron_view import NetronView
-from onnx2caffe.errors import ConversionError
+from gluon2caffe.bridge.inspection.netron_view import NetronView
+from gluon2caffe.onnx2caffe.errors import ConversionError
 
 
 def test_without_netron_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ import onnx_graphsurgeon as gs
 import pytest
 from agreement import model
 
-import bridge
-from bridge.convert import to_intermediate
-from bridge.origins import METADATA_KEY, all_sources, origin_map, walk_back
-from bridge.verification.report import FirstDifference
+import gluon2caffe
+from gluon2caffe.bridge.convert import to_intermediate
+from gluon2caffe.bridge.origins import METADATA_KEY, all_sources, origin_map, walk_back
+from gluon2caffe.bridge.verification.report import FirstDifference
 
 BN = "var1, var2, var3, var4"
 WEIGHTS = (
@@ -52,7 +52,7 @@ CASES = {
 
 @pytest.mark.parametrize(("body", "expected"), CASES.values(), ids=list(CASES))
 def test_walk_back(body: str, expected: dict[str, list[str]]) -> None:
-    converted = bridge.to_caffe(_named(body), softmax="softmax" in expected)
+    converted = gluon2caffe.to_caffe(_named(body), softmax="softmax" in expected)
     found = {layer: sorted(source) for layer, source in walk_back(converted).items()}
     assert found == expected
 
@@ -60,7 +60,7 @@ def test_walk_back(body: str, expected: dict[str, list[str]]) -> None:
 def test_nodes_that_one_layer_computes_are_all_its_origin() -> None:
     norm = "s = ReduceSumSquare<axes=[1], keepdims=1>(x)\n e = Add(s, eps)\n r = Sqrt(e)"
     body = f"{norm}\n d = Div(x, r)\n y = Mul(d, scale)"
-    converted = bridge.to_caffe(_named(body))
+    converted = gluon2caffe.to_caffe(_named(body))
     (layer,) = converted.layers
     assert layer.message.type == "Normalize"
     assert layer.origin == ("s", "e", "r", "d", "y")
@@ -70,19 +70,19 @@ def test_nodes_that_one_layer_computes_are_all_its_origin() -> None:
 def test_an_output_that_is_read_too_is_copied_on_behalf_of_its_node() -> None:
     made = _named("a = Relu(x)\n y = Sigmoid(a)")
     made.graph.output.append(onnx.helper.make_tensor_value_info("a", onnx.TensorProto.FLOAT, [1, 4, 6, 6]))
-    converted = bridge.to_caffe(made)
+    converted = gluon2caffe.to_caffe(made)
     assert converted.layer(converted.outputs["a"]).origin == ("a",)
     assert walk_back(converted)[converted.outputs["a"]] == ("node_a",)
 
 
 def test_the_record_survives_in_the_file() -> None:
     source = _named(f"d = Conv(x, w, b)\n e = BatchNormalization(d, {BN})\n y = Relu(e)")
-    saved = onnx.ModelProto.FromString(bridge.to_onnx(source).SerializeToString())
+    saved = onnx.ModelProto.FromString(gluon2caffe.to_onnx(source).SerializeToString())
     assert {node.name: node.doc_string for node in saved.graph.node} == {"e": "node_d + node_e", "y": "node_y"}
     metadata = {entry.key: entry.value for entry in saved.metadata_props}
     assert json.loads(metadata[METADATA_KEY]) == {"e": ["node_d", "node_e"], "y": ["node_y"]}
     assert all_sources(to_intermediate(saved).graph) == {"e": ("node_d", "node_e"), "y": ("node_y",)}
-    assert origin_map(bridge.to_caffe(saved)) == {
+    assert origin_map(gluon2caffe.to_caffe(saved)) == {
         "e": {"nodes": ["e"], "source": ["node_d", "node_e"]},
         "y": {"nodes": ["y"], "source": ["node_y"]},
     }

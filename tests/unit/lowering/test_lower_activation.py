@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from agreement import Case, agrees, check, layer_types, model, run, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 BOUNDS = "float lo={-1.5}, float hi={2.25}, float six={6.0}, float zero={0.0}"
 SHAPE = "(float[2,4,3,5] x) => (float[] y)"
@@ -107,14 +107,14 @@ def test_at_and_around_the_bounds(name: str) -> None:
 
 @pytest.mark.parametrize("value", [6.000001, 7.0, 1e3, 1e6])
 def test_relu6_gives_six_far_beyond_six(value: float) -> None:
-    converted = bridge.to_caffe(_PIECEWISE["relu6"].model())
+    converted = gluon2caffe.to_caffe(_PIECEWISE["relu6"].model())
     x = np.full((2, 4, 3, 5), value, np.float32)
     agrees(converted, {"x": x}, {"y": np.full_like(x, 6)}, tolerance=1e-7)
 
 
 def test_relu6_as_a_layer() -> None:
     source = _PIECEWISE["relu6"].model()
-    converted = bridge.to_caffe(source, relu6="layer", target="opencv")
+    converted = gluon2caffe.to_caffe(source, relu6="layer", target="opencv")
     assert layer_types(converted) == ["ReLU6"]
     assert converted.notes == []
 
@@ -123,25 +123,25 @@ def test_relu6_layer_is_refused_where_there_is_none() -> None:
     with pytest.raises(
         UnsupportedModelError, match=r"the target 'ssd' has no ReLU6 layer.*Remedy: use relu6=\"exact\""
     ):
-        bridge.to_caffe(_PIECEWISE["relu6"].model(), relu6="layer")
+        gluon2caffe.to_caffe(_PIECEWISE["relu6"].model(), relu6="layer")
 
 
 def test_relu6_as_relu_is_noted() -> None:
-    converted = bridge.to_caffe(_PIECEWISE["relu6"].model(), relu6="relu")
+    converted = gluon2caffe.to_caffe(_PIECEWISE["relu6"].model(), relu6="relu")
     x = np.linspace(-4, 9, 120, dtype=np.float32).reshape(2, 4, 3, 5)
     agrees(converted, {"x": x}, {"y": np.maximum(x, 0)})
     assert converted.notes == ["y: ReLU6 written as ReLU, as asked for; values above 6 are not cut off"]
 
 
 def test_relu6_choice_leaves_other_clips_alone() -> None:
-    converted = bridge.to_caffe(_PIECEWISE["clip by attributes"].model(), relu6="relu")
+    converted = gluon2caffe.to_caffe(_PIECEWISE["clip by attributes"].model(), relu6="relu")
     assert converted.notes == []
     assert run(converted, {"x": np.full((2, 4, 3, 5), 9, np.float32)})["OpenCV"]["y"].max() == 2.5
 
 
 def test_unknown_relu6() -> None:
-    with pytest.raises(bridge.ConversionError, match="relu6 is 'fast'; it can be 'exact', 'layer', 'relu'"):
-        bridge.to_caffe(_PIECEWISE["relu6"].model(), relu6="fast")
+    with pytest.raises(gluon2caffe.ConversionError, match="relu6 is 'fast'; it can be 'exact', 'layer', 'relu'"):
+        gluon2caffe.to_caffe(_PIECEWISE["relu6"].model(), relu6="fast")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_unknown_relu6() -> None:
 )
 def test_refusals(text: str, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))
 
 
 @pytest.mark.parametrize("alpha", [-0.7, 1.0])

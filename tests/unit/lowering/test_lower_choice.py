@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from agreement import Case, check, layer_types, model, run, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 X = "float[2,4,5,6] x"
 N = "float n={0.5}"
@@ -94,7 +94,7 @@ def test_a_small_branch_that_overflows_is_repeated(shape: str) -> None:
 def test_an_infinity_that_is_chosen_stays_one() -> None:
     x = np.float32([[-200, 200, 100, 0.5]])
     text = f"(float[1,4] x) => (float[] y) <{N}> {{ e = Exp(x)\n m = Neg(e)\n c = Greater(x, n)\n y = Where(c, m, x) }}"
-    converted = bridge.to_caffe(model(text))
+    converted = gluon2caffe.to_caffe(model(text))
     for name, found in run(converted, {"x": x}).items():
         assert found[converted.outputs["y"]].tolist() == [[-200, -np.inf, -np.inf, 0.5]], name
 
@@ -102,13 +102,13 @@ def test_an_infinity_that_is_chosen_stays_one() -> None:
 @pytest.mark.parametrize("held", [0, 1])
 def test_a_constant_condition_of_one_value_takes_no_layer(held: int) -> None:
     text = f"({X}) => (float[] y) <bool k={{{held}}}> {{ a = Abs(x)\n w = Where(k, x, a)\n y = Relu(w) }}"
-    assert layer_types(bridge.to_caffe(model(text))) == [["AbsVal", "ReLU"], ["ReLU"]][held]
+    assert layer_types(gluon2caffe.to_caffe(model(text))) == [["AbsVal", "ReLU"], ["ReLU"]][held]
 
 
 def test_a_mask_of_0_and_1_is_the_condition_itself() -> None:
     start = f"({X}) => (float[] y) <{N}, float k={{1.0}}, float l={{0.0}}> {{ c = Less(x, n)"
     kinds = [
-        layer_types(bridge.to_caffe(model(f"{start}\n {node} }}")))
+        layer_types(gluon2caffe.to_caffe(model(f"{start}\n {node} }}")))
         for node in ("y = Where(c, k, l)", "y = Cast<to=1>(c)")
     ]
     assert kinds[0] == kinds[1]
@@ -117,7 +117,7 @@ def test_a_mask_of_0_and_1_is_the_condition_itself() -> None:
 def test_infinite_and_other_numbers_in_one_constant_are_refused() -> None:
     text = "(float[1,3] x) => (float[] y) <float n={1.0}, float[3] k> { c = Less(x, n)\n y = Where(c, x, k) }"
     with pytest.raises(UnsupportedModelError, match="its input 2 holds NaN or infinity"):
-        bridge.to_caffe(model(text, k=[-np.inf, 0, 1]))
+        gluon2caffe.to_caffe(model(text, k=[-np.inf, 0, 1]))
 
 
 MASK = np.triu(np.ones((4, 4)), 1)

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 from agreement import Case, check, run, table
 
-import bridge
+import gluon2caffe
 
 
 def _cumulative(operator: str, shape: str, axis: int, attributes: str = "") -> Case:
@@ -34,6 +34,6 @@ def test_products_in_the_order_of_onnx_do_not_overflow() -> None:
 
 
 def test_nothing_is_one_beside_infinities() -> None:
-    converted = bridge.to_caffe(_cumulative("CumProd", "1,2", 1, "exclusive=1").model())
+    converted = gluon2caffe.to_caffe(_cumulative("CumProd", "1,2", 1, "exclusive=1").model())
     for reader, found in run(converted, {"x": np.float32([[np.inf, 2]])}).items():
         assert found[converted.outputs["y"]].tolist() == [[1, np.inf]], reader

@@ -1,8 +1,8 @@
 import pytest
 from agreement import Case, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 
 def _det(shape: str) -> Case:
@@ -19,4 +19,4 @@ def test_agrees(case: Case) -> None:
 
 def test_larger_matrices_are_refused() -> None:
     with pytest.raises(UnsupportedModelError, match=r"determinant of 4×4 matrices: the sum of 4! products"):
-        bridge.to_caffe(_det("2,4,4").model())
+        gluon2caffe.to_caffe(_det("2,4,4").model())

@@ -3,8 +3,8 @@ from itertools import product
 import pytest
 from agreement import Case, layer_types, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 X = "float[2,4,5,6] x"
 SHAPES = [
@@ -150,7 +150,7 @@ def test_numbers_behind_a_power(bent: str, shape: str) -> None:
     ],
 )
 def test_products_in_few_layers(first: str, second: str, layers: list[str]) -> None:
-    assert layer_types(bridge.to_caffe(_pair("Mul", first, second).model())) == layers
+    assert layer_types(gluon2caffe.to_caffe(_pair("Mul", first, second).model())) == layers
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,4 @@ def test_products_in_few_layers(first: str, second: str, layers: list[str]) -> N
 )
 def test_refusals(text: str, opset: int, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
-        bridge.to_caffe(model(text, opset=opset))
+        gluon2caffe.to_caffe(model(text, opset=opset))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from agreement import Case, layer_types, run, table
 
-import bridge
+import gluon2caffe
 
 SHAPES = ("2,4,5,6", "2,4", "3", "2,3,4", "1,3,2,2,2")
 CASES = {
@@ -36,7 +36,7 @@ def test_agrees(case: Case) -> None:
 def _of_x(node: str, opset: int = 13) -> dict[str, np.ndarray]:
     """Reader -> what the node gives for X."""
     shape = ",".join(map(str, X.shape))
-    converted = bridge.to_caffe(Case(f"(float[{shape}] x) => (float[] y) {{ y = {node} }}", opset).model())
+    converted = gluon2caffe.to_caffe(Case(f"(float[{shape}] x) => (float[] y) {{ y = {node} }}", opset).model())
     return {reader: found[converted.outputs["y"]] for reader, found in run(converted, {"x": X}).items()}
 
 
@@ -61,11 +61,11 @@ def test_error_of_gelu_over_the_whole_range(form: str) -> None:
 
 
 def test_infinities() -> None:
-    converted = bridge.to_caffe(Case("(float[1,2] x) => (float[] y) { y = Erf(x) }").model())
+    converted = gluon2caffe.to_caffe(Case("(float[1,2] x) => (float[] y) { y = Erf(x) }").model())
     for reader, found in run(converted, {"x": np.float32([[np.inf, -np.inf]])}).items():
         assert found["y"].tolist() == [[1, -1]], reader
 
 
 def test_layers_of_gelu() -> None:
-    types = layer_types(bridge.to_caffe(CASES["gelu , 2,3,4,5"].model()))
+    types = layer_types(gluon2caffe.to_caffe(CASES["gelu , 2,3,4,5"].model()))
     assert (len(types), types.count("Sigmoid")) == (15, 1)

@@ -4,8 +4,8 @@ import onnx
 import pytest
 from agreement import Case, check, layer_types, model, table
 
-import bridge
-from bridge import ConversionError, UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import ConversionError, UnsupportedModelError
 
 X = "float[2,3,4,4] x"
 CASES = {
@@ -63,7 +63,7 @@ def test_agrees(case: Case) -> None:
 
 
 def test_what_is_read_twice_is_not_overwritten() -> None:
-    converted = bridge.to_caffe(CASES["long chain in place"].model())
+    converted = gluon2caffe.to_caffe(CASES["long chain in place"].model())
     tops = [(layer.message.type, layer.message.bottom[0], layer.message.top[0]) for layer in converted.layers]
     assert tops == [
         ("Convolution", "x", "a"),
@@ -116,19 +116,19 @@ def test_a_node_named_like_another_tensor() -> None:
 def test_a_tensor_named_like_a_part_of_another_node() -> None:
     text = f"({X}) => (float[] y) {{ y0 = HardSigmoid(x)\n y1 = Abs(y0)\n y = HardSigmoid(y1) }}"
     source = model(text)
-    first = bridge.to_caffe(source).layers[0].message.name
+    first = gluon2caffe.to_caffe(source).layers[0].message.name
     source.graph.node[1].output[0] = source.graph.node[2].input[0] = first
     check(source)
 
 
 def test_constant_output_is_refused() -> None:
     with pytest.raises(ConversionError, match="Output 'z' is a constant, not computed from the input"):
-        bridge.to_caffe(model(f"({X}) => (float[] y, float[] z) <float[2] c> {{ y = Relu(x)\n z = Neg(c) }}"))
+        gluon2caffe.to_caffe(model(f"({X}) => (float[] y, float[] z) <float[2] c> {{ y = Relu(x)\n z = Neg(c) }}"))
 
 
 def test_output_that_is_not_computed_is_refused() -> None:
     with pytest.raises(ConversionError, match="Output 'm' is not computed at inference"):
-        bridge.to_caffe(model("(float[2,4] x) => (float[] y, bool[] m) { y, m = Dropout(x) }"))
+        gluon2caffe.to_caffe(model("(float[2,4] x) => (float[] y, bool[] m) { y, m = Dropout(x) }"))
 
 
 def test_all_refusals_at_once() -> None:
@@ -140,7 +140,7 @@ def test_all_refusals_at_once() -> None:
         y = Transpose<perm=[0,1,3,2]>(d)
     }"""
     with pytest.raises(UnsupportedModelError) as error:
-        bridge.to_caffe(model(text), target="bvlc")
+        gluon2caffe.to_caffe(model(text), target="bvlc")
     assert str(error.value) == (
         "4 nodes cannot be computed exactly by BVLC Caffe 1.0:\n"
         "  - LRN 'b' ['1×8×72×72'] -> ['1×8×72×72']: LRN of even size 4; Caffe's windows are odd\n"
@@ -167,18 +167,18 @@ def test_operator_of_a_foreign_domain_is_refused() -> None:
     graph = onnx.helper.make_graph([node], "g", info[:1], info[1:])
     opsets = [onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("com.example", 1)]
     with pytest.raises(ConversionError, match="Relu 'y'"):
-        bridge.to_caffe(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8))
+        gluon2caffe.to_caffe(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8))
 
 
 def test_unknown_target() -> None:
     with pytest.raises(ConversionError, match=r"Unknown target 'darknet'. Known targets: ssd, bvlc, opencv"):
-        bridge.to_caffe(CASES["two inputs"].model(), target="darknet")
+        gluon2caffe.to_caffe(CASES["two inputs"].model(), target="darknet")
 
 
 def test_very_many_refusals_of_one_operator_are_counted() -> None:
     chain = "\n".join(f"t{i + 1} = Sin(t{i})" for i in range(20))
     with pytest.raises(UnsupportedModelError) as error:
-        bridge.to_caffe(model(f"(float[1,3] x) => (float[] y) {{ t0 = Cos(x)\n {chain}\n y = Relu(t20) }}"))
+        gluon2caffe.to_caffe(model(f"(float[1,3] x) => (float[] y) {{ t0 = Cos(x)\n {chain}\n y = Relu(t20) }}"))
     lines = str(error.value).splitlines()
     assert lines[0].startswith("21 nodes cannot be computed")
     assert [line.split("'")[0] for line in lines[1:-1]] == ["  - Cos ", *["  - Sin "] * 5]

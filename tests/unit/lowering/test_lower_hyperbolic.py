@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from agreement import Case, run, table
 
-import bridge
+import gluon2caffe
 
 OPERATORS = {
     "Sinh": (np.sinh, (-3.0, 3.0)),
@@ -49,7 +49,7 @@ def test_relative_error_over_the_whole_range(operator: str) -> None:
         exact = OPERATORS[operator][0](x.astype(np.float64))
         x, exact = (values[np.isfinite(exact.astype(np.float32))][None] for values in (x, exact))
     shape = ",".join(map(str, x.shape))
-    converted = bridge.to_caffe(Case(f"(float[{shape}] x) => (float[] y) {{ y = {operator}(x) }}").model())
+    converted = gluon2caffe.to_caffe(Case(f"(float[{shape}] x) => (float[] y) {{ y = {operator}(x) }}").model())
     for reader, found in run(converted, {"x": x}).items():
         np.testing.assert_allclose(found[converted.outputs["y"]], exact, rtol=4e-7, atol=0, err_msg=reader)
 
@@ -64,6 +64,6 @@ def test_relative_error_over_the_whole_range(operator: str) -> None:
     ],
 )
 def test_infinite_results(operator: str, x: list[float], y: list[float]) -> None:
-    converted = bridge.to_caffe(Case(f"(float[1,3] x) => (float[] y) {{ y = {operator}(x) }}").model())
+    converted = gluon2caffe.to_caffe(Case(f"(float[1,3] x) => (float[] y) {{ y = {operator}(x) }}").model())
     for reader, found in run(converted, {"x": np.float32([x])}).items():
         assert found[converted.outputs["y"]].tolist() == [y], reader

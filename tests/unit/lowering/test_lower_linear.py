@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from agreement import Case, check, layer_types, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 
 def _gemm(attributes: str, weight: str, addend: str | None = None) -> Case:
@@ -109,7 +109,7 @@ def test_one_layer(name: str) -> None:
 def test_a_product_too_large_to_write_out_is_refused() -> None:
     text = "(float[1,512,512] x, float[1,512,512] z) => (float[] y) { y = MatMul(x, z) }"
     with pytest.raises(UnsupportedModelError, match=r"it multiplies two computed tensors.*134,217,728 numbers at once"):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))
 
 
 def test_shared_weight_is_used_as_it_is_by_both() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from agreement import Case, check, model, run, table, workers
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 X = "float[2,4,5,6] x"
 COMPARISONS = ("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal")
@@ -114,7 +114,7 @@ def test_differences_below_the_least_normal_number_are_seen_by_caffe(operator: s
     least = np.float32(2.0**-149)
     x, z = np.float32([[least, -least, 0, 5 * least]]), np.float32([[0, 0, least, 4 * least]])
     source = _pair(operator, "1,4", "1,4").model()
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     signs = [1, -1, -1, 1]
     expected = {
         "Greater": [s > 0 for s in signs],
@@ -132,4 +132,4 @@ def test_differences_below_the_least_normal_number_are_seen_by_caffe(operator: s
 def test_constants_beyond_float32_are_refused() -> None:
     text = f"({X}) => (bool[] y) <int64 c> {{ a = ArgMax(x)\n y = Equal(a, c) }}"
     with pytest.raises(UnsupportedModelError, match="its constant holds whole numbers that float32"):
-        bridge.to_caffe(model(text, c=2**24 + 1))
+        gluon2caffe.to_caffe(model(text, c=2**24 + 1))

@@ -3,8 +3,8 @@ import onnx
 import pytest
 from agreement import Case, agrees, check, layer_types, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 FOUR = ", ".join(f"float[4] var{i}" for i in range(1, 5))
 
@@ -156,8 +156,8 @@ def test_agrees(case: Case) -> None:
 
 
 def test_merged_is_one_layer_and_unmerged_two() -> None:
-    assert layer_types(bridge.to_caffe(CASES["batch norm"].model())) == ["Scale"]
-    assert layer_types(bridge.to_caffe(CASES["batch norm"].model(), merge_bn=False)) == ["BatchNorm", "Scale"]
+    assert layer_types(gluon2caffe.to_caffe(CASES["batch norm"].model())) == ["Scale"]
+    assert layer_types(gluon2caffe.to_caffe(CASES["batch norm"].model(), merge_bn=False)) == ["BatchNorm", "Scale"]
 
 
 def test_unmerged_batch_norm_after_a_convolution() -> None:
@@ -174,7 +174,7 @@ def test_merge_in_double_precision() -> None:
     x = np.full((1, 4, 1, 1), 1000.5, np.float32)
     text = f"(float[1,4,1,1] x) => (float[] y) <{FOUR}> {{ y = BatchNormalization(x, var1, var2, var3, var4) }}"
     source = model(text, var1=np.ones(4), var2=np.zeros(4), var3=np.full(4, 1000), var4=np.full(4, 0.25))
-    agrees(bridge.to_caffe(source), {"x": x}, {"y": np.full((1, 4, 1, 1), 0.5 / np.sqrt(0.25 + 1e-5))}, 2e-4)
+    agrees(gluon2caffe.to_caffe(source), {"x": x}, {"y": np.full((1, 4, 1, 1), 0.5 / np.sqrt(0.25 + 1e-5))}, 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_merge_in_double_precision() -> None:
 )
 def test_refusals(node: str, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
-        bridge.to_caffe(model(f"(float[1,4,5,6] x) => (float[] y) <float[6] s> {{ y = {node} }}", opset=17))
+        gluon2caffe.to_caffe(model(f"(float[1,4,5,6] x) => (float[] y) <float[6] s> {{ y = {node} }}", opset=17))
 
 
 def test_mean_and_variance_over_the_default_axes() -> None:
@@ -194,7 +194,7 @@ def test_mean_and_variance_over_the_default_axes() -> None:
     body = "(float[2,4,5,6] x) => (float[2,4,5,6] y) { a = MeanVarianceNormalization(x)\n y = Relu(a) }"
     source = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 13]> net {body}')
     check(source)
-    onnx.checker.check_model(bridge.to_onnx(source), full_check=True)
+    onnx.checker.check_model(gluon2caffe.to_onnx(source), full_check=True)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_running_statistics_are_refused(opset: int, node: str) -> None:
     # onnx infers no shapes for the further outputs of the older form.
     reasons = {15: "it is in training mode, and its running statistics are read", 13: "the shape of 'm' is not known"}
     with pytest.raises(UnsupportedModelError, match=reasons[opset]):
-        bridge.to_caffe(model(text, opset=opset))
+        gluon2caffe.to_caffe(model(text, opset=opset))
 
 
 TRAINING = "BatchNormalization<epsilon=0.01>(a, var1, b, var3, var4)"
@@ -236,7 +236,7 @@ STATISTICS = {
 def test_statistics_of_the_input(name: str) -> None:
     opset, text = STATISTICS[name]
     source = model(text, opset=opset)
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     x = np.random.default_rng(3).normal(size=next(iter(converted.inputs.values()))).astype(np.float32)
     weights = {
         tensor.name: onnx.numpy_helper.to_array(tensor).astype(np.float64) for tensor in source.graph.initializer
@@ -270,4 +270,4 @@ def test_lrn_of_other_ranks(shape: str) -> None:
     x = np.random.default_rng(0).uniform(-3, 3, [int(n) for n in shape.split(",")]).astype(np.float32)
     squares = np.pad(x.astype(np.float64) ** 2, [(0, 0), (1, 1)] + [(0, 0)] * (x.ndim - 2))
     sums = squares[:, :-2] + squares[:, 1:-1] + squares[:, 2:]
-    agrees(bridge.to_caffe(source), {"x": x}, {"y": x / (2 + 0.5 / 3 * sums) ** 0.75})
+    agrees(gluon2caffe.to_caffe(source), {"x": x}, {"y": x / (2 + 0.5 / 3 * sums) ** 0.75})

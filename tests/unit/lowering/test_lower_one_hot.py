@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from agreement import Case, check, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 
 def _one_hot(shape: str, axis: int, values: str = "{0.0, 1.0}", *, opset: int = 13, depth: int = 4) -> Case:
@@ -65,4 +65,4 @@ def test_indices_out_of_range_and_from_the_back() -> None:
 def test_computed_floats_are_refused() -> None:
     text = "(float[2,3] x) => (float[] y) <int64 d={3}, float[2] v> { y = OneHot(x, d, v) }"
     with pytest.raises(UnsupportedModelError, match="its indices are computed floats"):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from agreement import Case, layer_types, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 
 def _indices(node: str, shape: str, indices: Any, opset: int = 13, **options: Any) -> Case:
@@ -88,18 +88,18 @@ def test_what_stays_together_is_moved_as_one() -> None:
 )
 def test_refusals(case: Case, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
-        bridge.to_caffe(case.model())
+        gluon2caffe.to_caffe(case.model())
 
 
 def test_computed_indices() -> None:
     text = """(float[1,3,4] x) => (float[] y) { i = ArgMax<axis=1>(x)
         y = GatherElements<axis=1>(x, i) }"""
     with pytest.raises(UnsupportedModelError, match=r"GatherElements .*its input 1 \(i\) is computed at run time"):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))
 
 
 def test_very_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("onnx2caffe.lowering.axes.LARGEST_MATRIX", 100)
+    monkeypatch.setattr("gluon2caffe.onnx2caffe.lowering.axes.LARGEST_MATRIX", 100)
     order = np.random.default_rng(0).permutation(400)[None]
     with pytest.raises(UnsupportedModelError, match=r"it picks 400 of 400 places in \d+ pieces"):
-        bridge.to_caffe(_indices("GatherElements<axis=1>(x, i)", "1,400", order).model())
+        gluon2caffe.to_caffe(_indices("GatherElements<axis=1>(x, i)", "1,400", order).model())

@@ -6,8 +6,8 @@ import onnx
 import pytest
 from agreement import Case, check, layer_types, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 PADS = [(0, 0), (1, 1), (2, 2), (0, 1), (1, 0), (0, 2), (2, 1)]
 
@@ -120,7 +120,7 @@ def _net(nodes: dict[str, str], size: int) -> onnx.ModelProto:
 
 def _refused(source: onnx.ModelProto) -> set[str]:
     try:
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     except UnsupportedModelError as error:
         return {refusal.node for refusal in error.refusals}
     return set()
@@ -153,10 +153,10 @@ def test_no_more_layers_than_needed(size: int, attributes: str, layers: list[str
 )
 def test_refusals(text: str, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match="MaxPool") as error:
-        bridge.to_caffe(model(f"(float[1,2,6,6] x) => (float[] {'z' if 'z =' in text else 'y'}) {{ {text} }}"))
+        gluon2caffe.to_caffe(model(f"(float[1,2,6,6] x) => (float[] {'z' if 'z =' in text else 'y'}) {{ {text} }}"))
     assert reason in str(error.value)
 
 
 def test_four_spatial_axes_are_refused() -> None:
     with pytest.raises(UnsupportedModelError, match=r"4 spatial axes \(input shape \(1, 2, 4, 4, 4, 4\)\); Caffe has"):
-        bridge.to_caffe(model("(float[1,2,4,4,4,4] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2,2,2]>(x) }"))
+        gluon2caffe.to_caffe(model("(float[1,2,4,4,4,4] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2,2,2]>(x) }"))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from agreement import Case, check, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 SHAPE = "(float[2,4,3,5] x) => (float[] y)"
 
@@ -73,4 +73,4 @@ def test_top_of_equal_values_is_the_first(largest: int) -> None:
 def test_more_than_the_top_is_refused() -> None:
     text = "(float[4,5] x) => (float[] y, int64[] i) <int64[1] k={2}> { y, i = TopK(x, k) }"
     with pytest.raises(UnsupportedModelError, match="it takes 2 values in their order"):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))

@@ -3,8 +3,8 @@ from itertools import product
 import pytest
 from agreement import Case, layer_types, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 AXES = ([2, 3], [1], [-1], [1, 2], [1, 3], [0], [0, 2], [0, 1])
 NAMES = ("Mean", "Sum", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
@@ -62,14 +62,14 @@ def test_agrees(case: Case) -> None:
 
 
 def test_mean_of_a_picture_is_a_global_pooling() -> None:
-    converted = bridge.to_caffe(_reduce("ReduceMean", 11, "2,4,5,6", keep=1, axes=[2, 3]).model())
+    converted = gluon2caffe.to_caffe(_reduce("ReduceMean", 11, "2,4,5,6", keep=1, axes=[2, 3]).model())
     assert layer_types(converted) == ["Pooling"]
 
 
 def test_no_axes_and_no_reduction_is_refused_where_versions_differ() -> None:
     text = "(float[2,3] x) => (float[] y) { y = ReduceL1<noop_with_empty_axes=1>(x) }"
     with pytest.raises(UnsupportedModelError, match="it has noop_with_empty_axes and no axes"):
-        bridge.to_caffe(Case(text, 18).model())
+        gluon2caffe.to_caffe(Case(text, 18).model())
 
 
 @pytest.mark.parametrize("name", NAMES)

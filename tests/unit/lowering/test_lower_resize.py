@@ -4,8 +4,8 @@ from itertools import product
 import pytest
 from agreement import Case, layer_types, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 X = "float[2,3,5,6] x"
 COORDINATES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
@@ -116,7 +116,7 @@ def test_no_more_layers_than_needed(scales: str, layers: list[str]) -> None:
 def test_unknown_mode_is_refused() -> None:
     case = _one('Resize<mode="lanczos">(x, q, s)', "float[4] s={1,1,2,2}, float[8] q", 13)
     with pytest.raises(UnsupportedModelError, match="resize mode 'lanczos'"):
-        bridge.to_caffe(case.model())
+        gluon2caffe.to_caffe(case.model())
 
 
 @pytest.mark.parametrize("name", ["linear, half_pixel", "cubic, align_corners, ", "region beyond the picture"])

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from agreement import Case, layer_types, model, table
 
-import bridge
-from bridge import UnsupportedModelError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
 
 X = "float[2,4,5,6] x"
 
@@ -175,11 +175,11 @@ def test_agrees(case: Case) -> None:
 
 
 def test_channel_shuffle_in_three_layers() -> None:
-    assert layer_types(bridge.to_caffe(SHUFFLE.model())) == ["Reshape", "Permute", "Reshape"]
+    assert layer_types(gluon2caffe.to_caffe(SHUFFLE.model())) == ["Reshape", "Permute", "Reshape"]
 
 
 def test_batch_axis_is_copied_so_that_it_can_change() -> None:
-    (layer,) = bridge.to_caffe(_reshape(2, 2, 2, 5, 6).model()).layers
+    (layer,) = gluon2caffe.to_caffe(_reshape(2, 2, 2, 5, 6).model()).layers
     assert list(layer.message.reshape_param.shape.dim) == [0, 2, 2, 5, 6]
 
 
@@ -192,7 +192,7 @@ def test_batch_axis_is_copied_so_that_it_can_change() -> None:
 )
 def test_refusals(case: Case, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
-        bridge.to_caffe(case.model())
+        gluon2caffe.to_caffe(case.model())
 
 
 def test_infinite_padding_is_refused() -> None:
@@ -200,7 +200,7 @@ def test_infinite_padding_is_refused() -> None:
         f"({X}) => (float[] y) <int64[8] p={{0,0,1,1,0,0,1,1}}, float v> {{ y = Pad(x, p, v) }}", v=-float("inf")
     )
     with pytest.raises(UnsupportedModelError, match="it pads with -inf"):
-        bridge.to_caffe(source, allow_non_finite=True)
+        gluon2caffe.to_caffe(source, allow_non_finite=True)
 
 
 WITHOUT_PERMUTE = [
@@ -225,9 +225,9 @@ def test_transpose_is_refused_where_there_is_no_permute_and_the_axes_are_long() 
     with pytest.raises(
         UnsupportedModelError, match=r"the target 'bvlc' has no Permute layer.*Remedy: choose the target 'ssd'"
     ):
-        bridge.to_caffe(source, target="bvlc")
+        gluon2caffe.to_caffe(source, target="bvlc")
 
 
 def test_transpose_of_short_axes_needs_no_permute() -> None:
-    converted = bridge.to_caffe(CASES["transpose of short axes"].model(), target="bvlc")
+    converted = gluon2caffe.to_caffe(CASES["transpose of short axes"].model(), target="bvlc")
     assert layer_types(converted) == ["Reshape"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import onnx.defs
 import pytest
 
-from onnx2caffe import lowering as _all  # noqa: F401 - fills the registry
-from onnx2caffe.registry import find_lowering, lowering, registered
+from gluon2caffe.onnx2caffe import lowering as _all  # noqa: F401 - fills the registry
+from gluon2caffe.onnx2caffe.registry import find_lowering, lowering, registered
 
 MODULES = sorted(path.stem for path in Path(__file__).parent.glob("test_lower_*.py"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from agreement import Case
 
-import bridge
+import gluon2caffe
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 BN = ", ".join(f"float[4] var{i}" for i in range(4))
@@ -62,7 +62,7 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_prototxt(name: str) -> None:
     case, path = NETS[name], SNAPSHOTS / f"{name}.prototxt"
-    text = bridge.to_caffe(case.model(), **case.options).prototxt()
+    text = gluon2caffe.to_caffe(case.model(), **case.options).prototxt()
     if not path.exists():
         path.write_text(text, encoding="utf-8")
         pytest.fail(f"{path.name} was missing and has been written; look at it")

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from agreement import Case, layer_types, model
 
-import bridge
-from bridge import UnsupportedModelError
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.targets import PROFILES, Limits, Profile
-from onnx2caffe.targets.check import require_accepted
-from onnx2caffe.unsupported import UnsupportedNodeError
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.targets import PROFILES, Limits, Profile
+from gluon2caffe.onnx2caffe.targets.check import require_accepted
+from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
 MODULES = sorted(path.stem for path in Path(__file__).parent.glob("test_lower_*.py"))
 X = "float[1,4,6,6] x"
@@ -41,7 +41,7 @@ def test_what_is_lowered_another_way_agrees(name: str, target: str) -> None:
 
 
 def _text(case: Case, options: dict[str, object]) -> str:
-    return bridge.to_caffe(case.model(), **options).prototxt()
+    return gluon2caffe.to_caffe(case.model(), **options).prototxt()
 
 
 # What strict targets get instead of the default layers is Caffe too, so that its values can be checked.
@@ -83,7 +83,7 @@ def test_strict_targets(name: str, target: str) -> None:
     ],
 )
 def test_layers_by_target(target: str, text: str, layers: list[str]) -> None:
-    assert layer_types(bridge.to_caffe(model(text), target=target)) == layers
+    assert layer_types(gluon2caffe.to_caffe(model(text), target=target)) == layers
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_layers_by_target(target: str, text: str, layers: list[str]) -> None:
 )
 def test_refusals(target: str, text: str, reason: str) -> None:
     with pytest.raises(UnsupportedModelError, match=reason):
-        bridge.to_caffe(model(text), target=target)
+        gluon2caffe.to_caffe(model(text), target=target)
 
 
 def _layer(kind: str, **params: object) -> LayerParameter:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnx2caffe import write
-from onnx2caffe.atomic import atomic_files, check_targets
-from onnx2caffe.errors import OutputError
-from onnx2caffe.model import CaffeModel
+from gluon2caffe.onnx2caffe import write
+from gluon2caffe.onnx2caffe.atomic import atomic_files, check_targets
+from gluon2caffe.onnx2caffe.errors import OutputError
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 OLD = {"net.prototxt": b"old text", "net.caffemodel": b"old weights"}
 
@@ -168,7 +168,7 @@ def test_too_little_room_is_seen_before_any_file(
     before = _content(folder)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 100, 100))
-    monkeypatch.setattr("onnx2caffe.atomic._create", lambda *_: pytest.fail("a file was begun"))
+    monkeypatch.setattr("gluon2caffe.onnx2caffe.atomic._create", lambda *_: pytest.fail("a file was begun"))
     with pytest.raises(OutputError, match=f"not enough room in .*: {needed:,} bytes are needed, 100 are free"):
         small_net.save(folder / "net")
     assert _content(folder) == before

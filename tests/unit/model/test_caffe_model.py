@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
-from onnx2caffe.errors import ConversionError, OutputError
-from onnx2caffe.model import CaffeModel, Layer, SavedModel
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer, SavedModel
 
 SMALL_NET = """\
 name: "small"

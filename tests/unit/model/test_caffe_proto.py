@@ -6,7 +6,7 @@ import google.protobuf
 import pytest
 from google.protobuf import text_format
 
-import onnx2caffe.caffe_pb2 as caffe_pb2
+import gluon2caffe.onnx2caffe.caffe_pb2 as caffe_pb2
 
 PACKAGE = Path(caffe_pb2.__file__).parent
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from onnx2caffe.caffe_pb2 import BlobProto, NetParameter
-from onnx2caffe.errors import SourceError
-from onnx2caffe.model import CaffeModel, SavedModel
-from onnx2caffe.read import read_model
+from gluon2caffe.onnx2caffe.caffe_pb2 import BlobProto, NetParameter
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.onnx2caffe.read import read_model
 
 
 @pytest.fixture

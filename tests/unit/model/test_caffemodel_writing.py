@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import CaffeModel, Layer
-from onnx2caffe.write import SIZE_LIMIT, caffemodel_size, check_size, layer_sizes
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.write import SIZE_LIMIT, caffemodel_size, check_size, layer_sizes
 
 NetOf = Callable[..., CaffeModel]
 

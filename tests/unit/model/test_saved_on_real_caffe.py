@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 
-import onnx2caffe.caffe_pb2 as caffe_pb2
-from bridge.verification.readers import CaffeReader, OpenCVReader, Reader, caffe_readers
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.model import CaffeModel, Layer
+import gluon2caffe.onnx2caffe.caffe_pb2 as caffe_pb2
+from gluon2caffe.bridge.verification.readers import CaffeReader, OpenCVReader, Reader, caffe_readers
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 CAFFES = caffe_readers()
 
@@ -47,7 +47,7 @@ NUMBER_OF_ITS_OWN = {
     ("LayerParameter", "clip_param"): "148 in BVLC, 165 in a fork that had given 148 away",
 }
 
-NO_CAFFE = "no Caffe set up; `python -m bridge.verification.caffe_setup` makes one"
+NO_CAFFE = "no Caffe set up; `python -m gluon2caffe.bridge.verification.caffe_setup` makes one"
 needs_caffe = pytest.mark.skipif(not CAFFES, reason=NO_CAFFE)
 
 

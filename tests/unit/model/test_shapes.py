@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from bridge.verification.readers import NO_CAFFE, CaffeReader, caffe_readers
-from onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
-from onnx2caffe.shapes import Shape, UnknownShapeError, net_shapes, pooled_size, top_shapes
+from gluon2caffe.bridge.verification.readers import NO_CAFFE, CaffeReader, caffe_readers
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
+from gluon2caffe.onnx2caffe.shapes import Shape, UnknownShapeError, net_shapes, pooled_size, top_shapes
 
 PICTURE, ROWS = (2, 6, 11, 8), (2, 3, 4)
 

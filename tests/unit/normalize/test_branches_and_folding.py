@@ -7,9 +7,9 @@ import onnx
 import pytest
 from agreement import check, layer_types, model
 
-import bridge
-from bridge import ConversionError, UnsupportedModelError
-from bridge.normalize import fold_constants as folding
+import gluon2caffe
+from gluon2caffe import ConversionError, UnsupportedModelError
+from gluon2caffe.bridge.normalize import fold_constants as folding
 
 BRANCHES = "then_branch = one () => (float[] i) { i = Neg(a) }, else_branch = two () => (float[] j) { j = Abs(a) }"
 
@@ -47,7 +47,7 @@ def test_a_condition_that_is_computed() -> None:
         c = Greater(m, t)\n y = If(c) <{BRANCHES}> }}"""
     source = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 13]> net {text}')
     with pytest.raises(UnsupportedModelError) as error:
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     assert re.search(r"If 'y' .*it runs a subgraph, .* Remedy: .*fold it first with onnxsim", str(error.value))
 
 
@@ -92,9 +92,9 @@ def test_constants_that_would_blow_up(body: str, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(
         ConversionError, match="makes 100 numbers out of constants; 50 are the most that are computed ahead"
     ):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))
     monkeypatch.setattr(folding, "LARGEST_GROWN", 100)
-    bridge.to_caffe(model(text))
+    gluon2caffe.to_caffe(model(text))
 
 
 def test_folding_does_not_copy_a_reshaped_weight_nor_spoil_it() -> None:
@@ -160,4 +160,4 @@ def test_pieces_that_are_taken_out_of_a_sequence(body: str, opset: int) -> None:
 def test_an_empty_piece_that_is_an_output() -> None:
     text = "(float[2,5] x) => (float[] y, float[] z) <int64[2] sizes={5,0}> { y, z = Split<axis=1>(x, sizes) }"
     with pytest.raises(ConversionError, match=r"'z', .* has the shape \[2, 0\]: a Caffe blob cannot be empty"):
-        bridge.to_caffe(model(text))
+        gluon2caffe.to_caffe(model(text))

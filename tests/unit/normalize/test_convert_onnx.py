@@ -1,4 +1,4 @@
-"""bridge.to_caffe and bridge.to_onnx on ONNX sources: cutting, input shapes, and what is refused before any work."""
+"""to_caffe and to_onnx on ONNX sources: cutting, input shapes, and what is refused before any work."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ import onnx
 import pytest
 from agreement import agrees, check, layer_types, model, random_inputs
 
-import bridge
-from bridge import ConversionError, SourceError
-from bridge.verification.reference_onnx import run_onnx
+import gluon2caffe
+from gluon2caffe import ConversionError, SourceError
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 TEXT = """(float[1,3,8,8] data) => (float[] scores) <float[4,3,3,3] w, float[10,4] m, float[4] var0, float[4] var1,
     float[4] var2, float[4] var3> {
@@ -50,7 +50,7 @@ def test_cut_drops_inputs_that_are_no_longer_read() -> None:
 
 
 def test_cut_takes_mxnets_ending() -> None:
-    assert list(bridge.to_caffe(model(TEXT), outputs=["pool_output"]).outputs) == ["pool"]
+    assert list(gluon2caffe.to_caffe(model(TEXT), outputs=["pool_output"]).outputs) == ["pool"]
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_cut_takes_mxnets_ending() -> None:
 )
 def test_cut_at_what_is_not_there(outputs: list[str], message: str) -> None:
     with pytest.raises(ConversionError) as error:
-        bridge.to_caffe(model(TEXT), outputs=outputs)
+        gluon2caffe.to_caffe(model(TEXT), outputs=outputs)
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 8, 8), {"data": (2, 3, 8, 8)}])
 def test_another_batch_size(shape: Any) -> None:
-    converted = bridge.to_caffe(model(TEXT), shape)
+    converted = gluon2caffe.to_caffe(model(TEXT), shape)
     assert converted.inputs["data"] == (shape["data"] if isinstance(shape, dict) else shape)
 
 
@@ -81,9 +81,9 @@ def test_open_sizes_are_taken_from_input_shape() -> None:
     for axis, name in ((0, "n"), (2, "h"), (3, "w")):
         source.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     with pytest.raises(SourceError, match=r"Input 'data' has dynamic dimensions .* give its shape"):
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     x = random_inputs({"data": (2, 3, 10, 12)})
-    converted = bridge.to_caffe(source, (2, 3, 10, 12))
+    converted = gluon2caffe.to_caffe(source, (2, 3, 10, 12))
     assert converted.inputs == {"data": (2, 3, 10, 12)}
     del source.graph.output[0].type.tensor_type.shape.dim[:]
     source.graph.output[0].type.tensor_type.shape.dim.add(dim_param="n")
@@ -106,7 +106,7 @@ def test_a_shape_that_could_be_meant(declared: list[int | str], example: tuple[i
         f'<ir_version: 8, opset_import: ["": 13]> net (float[{shape}] x) => (float[{shape}] y) {{ y = Relu(x) }}'
     )
     with pytest.raises(SourceError) as error:
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     assert str(error.value).endswith(f"give its shape, as in input_shape={{'x': {example}}}.")
 
 
@@ -122,12 +122,12 @@ def test_a_shape_that_could_be_meant(declared: list[int | str], example: tuple[i
 )
 def test_wrong_shapes(shape: Any, message: str) -> None:
     with pytest.raises(SourceError, match=message):
-        bridge.to_caffe(model(TEXT), shape)
+        gluon2caffe.to_caffe(model(TEXT), shape)
 
 
 def test_a_shape_for_two_inputs_is_asked_for_by_name() -> None:
     with pytest.raises(SourceError, match="The model has the inputs x, z: give a shape for each of them by name"):
-        bridge.to_caffe(model(BRANCH), (1, 4))
+        gluon2caffe.to_caffe(model(BRANCH), (1, 4))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -136,8 +136,8 @@ def test_weights_that_are_not_finite(value: float) -> None:
     weight[2, 1, 0, 0] = value
     source = model(TEXT, w=weight)
     with pytest.raises(SourceError, match="The weights of 'w' hold NaN or infinity"):
-        bridge.to_caffe(source)
-    converted = bridge.to_caffe(source, allow_non_finite=True)
+        gluon2caffe.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source, allow_non_finite=True)
     assert not np.isfinite(converted.layers[0].blobs[0][2, 1, 0, 0])
 
 
@@ -159,10 +159,10 @@ def test_infinities_that_mask_or_bound(node: str, value: float, taken: bool) -> 
         m=abs(value),
     )
     if taken:
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     else:
         with pytest.raises(SourceError, match="The weights of 'k' hold NaN or infinity"):
-            bridge.to_caffe(source)
+            gluon2caffe.to_caffe(source)
 
 
 def test_weights_in_half_and_double_precision() -> None:
@@ -170,7 +170,7 @@ def test_weights_in_half_and_double_precision() -> None:
         source = model("(float[1,3,4,4] x) => (float[] y) <float[2,3,1,1] w> { y = Conv(x, w) }")
         values = onnx.numpy_helper.to_array(source.graph.initializer[0]).astype(dtype)
         source.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(values, "w"))
-        (blob,) = bridge.to_caffe(source).layers[0].blobs
+        (blob,) = gluon2caffe.to_caffe(source).layers[0].blobs
         assert blob.dtype == np.float32
         assert np.array_equal(blob, values.astype(np.float32))
 
@@ -180,23 +180,23 @@ def test_a_file_cut_off(tmp_path: Path, length: int) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(model(TEXT).SerializeToString()[:length])
     with pytest.raises(SourceError, match=r"net.onnx"):
-        bridge.to_caffe(path)
+        gluon2caffe.to_caffe(path)
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"There is no file .*absent.onnx"):
-        bridge.to_caffe(str(tmp_path / "absent.onnx"))
+        gluon2caffe.to_caffe(str(tmp_path / "absent.onnx"))
 
 
 @pytest.mark.parametrize("source", [None, 3, ["a", "b", "c"], object()])
 def test_a_source_of_another_kind(source: Any) -> None:
     with pytest.raises(SourceError, match=r"A source must be a Gluon HybridBlock, a pair .*, not"):
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
 
 
 def test_the_intermediate_is_a_valid_model_with_the_same_numbers(tmp_path: Path) -> None:
     source = model(TEXT)
-    intermediate = bridge.to_onnx(source, to_bgr=True, mean=(1.0, 2.0, 3.0))
+    intermediate = gluon2caffe.to_onnx(source, to_bgr=True, mean=(1.0, 2.0, 3.0))
     onnx.checker.check_model(intermediate, full_check=True)
     assert [node.op_type for node in intermediate.graph.node] == [
         "Conv",
@@ -215,5 +215,5 @@ def test_the_intermediate_is_a_valid_model_with_the_same_numbers(tmp_path: Path)
     np.testing.assert_allclose(run_onnx(intermediate, {"data": x})["scores"], expected, rtol=1e-4, atol=1e-5)
     onnx.save(intermediate, tmp_path / "net.onnx")
     assert layer_types(check(onnx.load(tmp_path / "net.onnx"), tolerance=1e-4)) == layer_types(
-        bridge.to_caffe(source, to_bgr=True, mean=(1.0, 2.0, 3.0))
+        gluon2caffe.to_caffe(source, to_bgr=True, mean=(1.0, 2.0, 3.0))
     )

@@ -1,7 +1,7 @@
 from agreement import Case, check, layer_types, table
 
-import bridge
-from bridge.origins import walk_back
+import gluon2caffe
+from gluon2caffe.bridge.origins import walk_back
 
 
 def _two(equation: str, a: str, b: str, opset: int = 13) -> Case:
@@ -71,10 +71,10 @@ def test_a_linear_map_is_one_layer() -> None:
 def test_each_layer_leads_back_to_the_einsum() -> None:
     source = CASES["values of attention"].model()
     source.graph.node[0].name = "mix"
-    assert set(walk_back(bridge.to_caffe(source)).values()) == {("mix",)}
+    assert set(walk_back(gluon2caffe.to_caffe(source)).values()) == {("mix",)}
 
 
 def test_the_intermediate_has_its_parts() -> None:
-    made = bridge.to_onnx(CASES["scores of attention"].model())
+    made = gluon2caffe.to_onnx(CASES["scores of attention"].model())
     assert [node.op_type for node in made.graph.node] == ["Transpose", "MatMul"]
     check(made)

@@ -8,13 +8,13 @@ import onnx_graphsurgeon as gs
 import pytest
 from agreement import model, random_inputs
 
-from bridge.normalize import normalize, passes
-from bridge.normalize.fold_affine import fold_affine
-from bridge.normalize.fold_batch_norm import fold_batch_norm
-from bridge.normalize.fold_constants import fold_constants
-from bridge.normalize.fold_padding import fold_padding
-from bridge.normalize.remove_no_ops import remove_no_ops
-from bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.normalize import normalize, passes
+from gluon2caffe.bridge.normalize.fold_affine import fold_affine
+from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
+from gluon2caffe.bridge.normalize.fold_constants import fold_constants
+from gluon2caffe.bridge.normalize.fold_padding import fold_padding
+from gluon2caffe.bridge.normalize.remove_no_ops import remove_no_ops
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 X = "float[1,4,6,6] x"
 BN = "var1, var2, var3, var4"

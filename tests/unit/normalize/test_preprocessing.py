@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from agreement import agrees, layer_types, model, random_inputs
 
-import bridge
-from bridge import ConversionError
-from bridge.verification.reference_onnx import run_onnx
+import gluon2caffe
+from gluon2caffe import ConversionError
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 BN = ", ".join(f"float[3] var{i}" for i in range(4))
 NETS = {
@@ -56,7 +56,7 @@ def test_numbers(name: str, options: dict[str, Any]) -> None:
     rgb = x[:, ::-1] if options.get("to_bgr") else x
     mean, std = (np.reshape(options.get(key, default), (1, -1, 1, 1)) for key, default in (("mean", 0), ("std", 1)))
     fed = ((rgb.astype(np.float64) - mean) / std).astype(np.float32)
-    converted = bridge.to_caffe(source, **options)
+    converted = gluon2caffe.to_caffe(source, **options)
     agrees(converted, {"x": x}, run_onnx(source, {"x": fed}), 1e-4)
 
 
@@ -75,27 +75,27 @@ def test_numbers(name: str, options: dict[str, Any]) -> None:
     ],
 )
 def test_where_it_goes(name: str, options: dict[str, Any], layers: list[str]) -> None:
-    assert layer_types(bridge.to_caffe(_net(NETS[name]), **options)) == layers
+    assert layer_types(gluon2caffe.to_caffe(_net(NETS[name]), **options)) == layers
 
 
 def test_gray() -> None:
     source = model("(float[2,1,6,6] x) => (float[] y) <float[4,1,3,3] w> { y = Conv<pads=[1,1,1,1]>(x, w) }")
     x = random_inputs({"x": (2, 1, 6, 6)}, span=(0.0, 255.0))["x"]
-    converted = bridge.to_caffe(source, mean=[33.0], std=[78.5])
+    converted = gluon2caffe.to_caffe(source, mean=[33.0], std=[78.5])
     agrees(converted, {"x": x}, run_onnx(source, {"x": (x - 33) / np.float32(78.5)}), 1e-4)
 
 
 def test_it_is_recorded() -> None:
-    found = bridge.to_caffe(_net(NETS["without bias"]), to_bgr=True, mean=MEAN, std=2).preprocessing
+    found = gluon2caffe.to_caffe(_net(NETS["without bias"]), to_bgr=True, mean=MEAN, std=2).preprocessing
     assert found is not None
     assert (found.to_bgr, found.mean, found.std) == (True, MEAN, (2.0,))
-    assert bridge.to_caffe(_net(NETS["without bias"])).preprocessing is None
+    assert gluon2caffe.to_caffe(_net(NETS["without bias"])).preprocessing is None
 
 
 def test_the_callers_model_stays_as_it_is() -> None:
     source = _net(NETS["unpadded convolution"])
     before = source.SerializeToString()
-    bridge.to_caffe(source, to_bgr=True, mean=MEAN, std=STD)
+    gluon2caffe.to_caffe(source, to_bgr=True, mean=MEAN, std=STD)
     assert source.SerializeToString() == before
 
 
@@ -113,7 +113,7 @@ def test_the_callers_model_stays_as_it_is() -> None:
 def test_refusals(inputs: str, options: dict[str, Any], message: str) -> None:
     body = "y = Add(x, z)" if " z" in inputs else "y = Relu(x)"
     with pytest.raises(ConversionError, match=message):
-        bridge.to_caffe(model(f"({inputs}) => (float[] y) {{ {body} }}"), **options)
+        gluon2caffe.to_caffe(model(f"({inputs}) => (float[] y) {{ {body} }}"), **options)
 
 
 @pytest.mark.parametrize(("shape", "merge_bn"), list(product(["2,5", "2,5,3,3"], [True, False])))
@@ -121,17 +121,17 @@ def test_softmax(shape: str, merge_bn: bool) -> None:
     source = model(f"(float[{shape}] x) => (float[] y) {{ y = Tanh(x) }}")
     x = random_inputs({"x": tuple(map(int, shape.split(",")))})["x"]
     exponents = np.exp(np.tanh(x.astype(np.float64)))
-    converted = bridge.to_caffe(source, softmax=True, merge_bn=merge_bn)
+    converted = gluon2caffe.to_caffe(source, softmax=True, merge_bn=merge_bn)
     assert list(converted.outputs) == ["softmax"]
     agrees(converted, {"x": x}, {"softmax": exponents / exponents.sum(axis=1, keepdims=True)})
 
 
 def test_softmax_is_not_put_twice() -> None:
     source = model("(float[2,5] x) => (float[] y) { y = Softmax<axis=1>(x) }")
-    assert layer_types(bridge.to_caffe(source, softmax=True)) == ["Softmax"]
+    assert layer_types(gluon2caffe.to_caffe(source, softmax=True)) == ["Softmax"]
 
 
 def test_softmax_of_two_outputs_is_refused() -> None:
     source = model("(float[2,5] x) => (float[] y, float[] z) { y = Relu(x)\n z = Neg(x) }")
     with pytest.raises(ConversionError, match="softmax needs a net with one output; this one has y, z"):
-        bridge.to_caffe(source, softmax=True)
+        gluon2caffe.to_caffe(source, softmax=True)

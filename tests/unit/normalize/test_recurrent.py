@@ -8,10 +8,10 @@ import pytest
 from agreement import agrees, check, layer_types
 from onnx import helper, numpy_helper
 
-import bridge
-from bridge import UnsupportedModelError
-from bridge.origins import walk_back
-from bridge.verification.reference_onnx import run_onnx
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
+from gluon2caffe.bridge.origins import walk_back
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 HIDDEN, INPUTS = 4, 5
@@ -112,16 +112,16 @@ def test_layout_with_the_batch_first(operator: str) -> None:
     turned = {
         name: value.transpose(2, 0, 1, 3) if name == "y" else value.swapaxes(0, 1) for name, value in expected.items()
     }
-    agrees(bridge.to_caffe(second), {"x": np.ascontiguousarray(x.swapaxes(0, 1))}, turned)
+    agrees(gluon2caffe.to_caffe(second), {"x": np.ascontiguousarray(x.swapaxes(0, 1))}, turned)
 
 
 def test_every_layer_leads_back_to_the_node() -> None:
-    assert set(walk_back(bridge.to_caffe(net("LSTM"))).values()) == {("cell",)}
+    assert set(walk_back(gluon2caffe.to_caffe(net("LSTM"))).values()) == {("cell",)}
 
 
 def test_the_input_is_multiplied_once() -> None:
     """One product for the input, and one for each step but the first."""
-    assert layer_types(bridge.to_caffe(net("RNN", steps=5))).count("InnerProduct") == 5
+    assert layer_types(gluon2caffe.to_caffe(net("RNN", steps=5))).count("InnerProduct") == 5
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_the_input_is_multiplied_once() -> None:
 )
 def test_refusals(source: onnx.ModelProto) -> None:
     with pytest.raises(UnsupportedModelError, match=r"'y' .*no exact translation"):
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)

@@ -3,7 +3,7 @@
 import pytest
 from agreement import check, layer_types, model
 
-import bridge
+import gluon2caffe
 
 TO_LAST, TO_FRONT = "Transpose<perm=[0,2,3,1]>", "Transpose<perm=[0,3,1,2]>"
 WEIGHTS = (
@@ -57,7 +57,7 @@ def test_numbers_and_layers(body: str, layers: list[str] | None) -> None:
 def test_names_that_the_source_knows_keep_their_values() -> None:
     body = f"a = {TO_LAST}(x)\n c = Relu(a)\n d = Exp(c)\n y = {TO_FRONT}(d)\n z = Neg(c)"
     source = model(f"(float[1,4,6,6] x) => (float[] y, float[] z) {{ {body} }}")
-    names = {node.output[0]: node.op_type for node in bridge.to_onnx(source).graph.node}
+    names = {node.output[0]: node.op_type for node in gluon2caffe.to_onnx(source).graph.node}
     assert names.get("c", "Transpose") == "Transpose"
     assert "c/moved" not in names or names["c/moved"] == "Relu"
     check(source)

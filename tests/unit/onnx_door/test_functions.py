@@ -11,10 +11,10 @@ import pytest
 from agreement import agrees, check, layer_types, model, random_inputs
 from onnx.reference import ReferenceEvaluator
 
-import bridge
-from bridge import UnsupportedModelError
-from bridge.onnx_source import functions
-from bridge.origins import walk_back
+import gluon2caffe
+from gluon2caffe import UnsupportedModelError
+from gluon2caffe.bridge.onnx_source import functions
+from gluon2caffe.bridge.origins import walk_back
 
 TWIST = '<domain: "my", opset_import: ["": 13]> Twist (x) => (y) { a = Abs(x)\n y = Neg(a) }'
 
@@ -32,13 +32,13 @@ def _calls(body: str) -> onnx.ModelProto:
 
 
 def test_each_node_is_the_work_of_its_call() -> None:
-    converted = bridge.to_caffe(_calls("[one] b = my.Twist(x)\n [two] c = my.Twist(b)\n [three] y = Tanh(c)"))
+    converted = gluon2caffe.to_caffe(_calls("[one] b = my.Twist(x)\n [two] c = my.Twist(b)\n [three] y = Tanh(c)"))
     assert layer_types(converted) == ["AbsVal", "Power", "AbsVal", "Power", "TanH"]
     assert list(walk_back(converted).values()) == [("one",), ("one",), ("two",), ("two",), ("three",)]
 
 
 def test_a_call_without_a_name_goes_by_what_it_makes() -> None:
-    converted = bridge.to_caffe(_calls("y = my.Twist(x)"))
+    converted = gluon2caffe.to_caffe(_calls("y = my.Twist(x)"))
     assert list(walk_back(converted).values()) == [("y",), ("y",)]
 
 
@@ -74,7 +74,7 @@ def test_operators_that_onnx_defines_by_others(opset: int, text: str) -> None:
     if onnx.defs.onnx_opset_version() < opset:
         pytest.skip(f"onnx {onnx.__version__} does not know opset {opset}")
     source = model(text, opset=opset)
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     fed = random_inputs(converted.inputs)
     expected = ReferenceEvaluator(source).run(None, dict(fed))
     agrees(converted, fed, {"y": np.asarray(expected[0])})
@@ -99,4 +99,4 @@ def test_an_onnx_that_cannot_write_it_out(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(functions.onnx.inliner, "inline_selected_functions", without)
     source = model("(float[2,3,6,5] x) => (float[] y) <int64[4] s={2,3,4,8}> { y = CenterCropPad(x, s) }", opset=18)
     with pytest.raises(UnsupportedModelError, match=r"CenterCropPad 'y' .*no exact translation"):
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)

@@ -9,9 +9,9 @@ import pytest
 from agreement import model
 from onnx import TensorProto, helper, numpy_helper
 
-import bridge
-from bridge import ConversionError, SourceError
-from bridge.verification.reference_onnx import run_onnx
+import gluon2caffe
+from gluon2caffe import ConversionError, SourceError
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 NET = "(float[1,3,6,6] x) => (float[] y) <float[4,3,3,3] w, float[4] b> { a = Conv(x, w, b)\n y = Relu(a) }"
 
@@ -144,7 +144,7 @@ WRONG = {
 @pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=list(WRONG))
 def test_refused(change: Callable[[onnx.ModelProto], object], message: str) -> None:
     with pytest.raises(ConversionError) as error:
-        bridge.to_caffe(_wrong(change))
+        gluon2caffe.to_caffe(_wrong(change))
     # onnx 1.23 finds data that are too short first, and says so in its own words.
     found_by_onnx = "do not fit its shape" in message and "raw_data" in str(error.value)
     assert message in str(error.value) or found_by_onnx
@@ -192,7 +192,7 @@ def test_content_refused(text: str, message: str) -> None:
         kind = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
         source.graph.initializer.append(numpy_helper.from_array(np.asarray(rng.uniform(1, 2), kind), info.name))
     with pytest.raises(ConversionError) as error:
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     assert message in str(error.value)
 
 
@@ -202,8 +202,8 @@ def test_what_is_cut_away_need_not_be_readable() -> None:
     source.graph.initializer.append(numpy_helper.from_array(np.float32(0.5), "s"))
     source.graph.output.append(helper.make_tensor_value_info("q", TensorProto.UINT8, None))
     with pytest.raises(SourceError, match="quantised"):
-        bridge.to_caffe(source)
-    assert list(bridge.to_caffe(source, outputs=["y"]).outputs) == ["y"]
+        gluon2caffe.to_caffe(source)
+    assert list(gluon2caffe.to_caffe(source, outputs=["y"]).outputs) == ["y"]
 
 
 def test_nodes_in_any_order() -> None:
@@ -212,21 +212,21 @@ def test_nodes_in_any_order() -> None:
     swapped = _net()
     del swapped.graph.node[:]
     swapped.graph.node.extend(nodes)
-    assert bridge.to_caffe(swapped).prototxt() == bridge.to_caffe(source).prototxt()
+    assert gluon2caffe.to_caffe(swapped).prototxt() == gluon2caffe.to_caffe(source).prototxt()
 
 
 @pytest.mark.parametrize("opset", [13, 14])
 def test_functions_are_written_out(opset: int) -> None:
     source = _net()
     _function(source, body="a = Abs(x)\n y = Neg(a)", opset=opset)
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     assert [layer.message.type for layer in converted.layers] == ["Convolution", "AbsVal", "Power"]
 
 
 def test_damage_is_told_from_errors_of_this_program() -> None:
     source = _wrong(_set("node.1.op_type", "Rellu"))
     with pytest.raises(SourceError) as error:
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
     assert isinstance(error.value.__cause__, onnx.checker.ValidationError)
 
 
@@ -236,7 +236,7 @@ def test_half_precision_is_noted() -> None:
     )
     values = np.random.default_rng(0).uniform(-1, 1, (2, 3, 1, 1)).astype(np.float16)
     source.graph.initializer.append(numpy_helper.from_array(values, "w"))
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     assert converted.notes == [
         "float16 in the source and float32 here: w",
         "input x is float16 in the source; the Caffe net takes float32",
@@ -254,7 +254,7 @@ def test_double_precision_of_shape_arithmetic_is_kept() -> None:
     source = model(text)
     x = {"x": np.ones((1, 2, 7, 7), np.float32)}
     assert run_onnx(source, x)["y"].shape == (1, 2, 7, 7)
-    assert list(bridge.to_onnx(source).graph.output[0].type.tensor_type.shape.dim)[2].dim_value == 7
+    assert list(gluon2caffe.to_onnx(source).graph.output[0].type.tensor_type.shape.dim)[2].dim_value == 7
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,6 @@ def test_names_that_must_be_escaped(name: str) -> None:
     source.graph.node[0].name = name
     source.graph.node[1].output[0] = source.graph.output[0].name = f"{name}2"
     x = random_inputs({"x": (1, 3, 6, 6)})
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     assert list(converted.outputs) == [f"{name}2"]
     agrees(converted, x, run_onnx(source, x))

@@ -9,10 +9,10 @@ import pytest
 from agreement import agrees, model, random_inputs
 from onnx import numpy_helper
 
-import bridge
-from bridge import SourceError
-from bridge.onnx_source.file import LARGE, read_file
-from bridge.verification.reference_onnx import run_onnx
+import gluon2caffe
+from gluon2caffe import SourceError
+from gluon2caffe.bridge.onnx_source.file import LARGE, read_file
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 WIDE = "(float[1,64,6,6] x) => (float[] y) <float[80,64,3,3] w, float[80] b> { a = Conv(x, w, b)\n y = Relu(a) }"
 WEIGHT_BYTES = 4 * 80 * 64 * 3 * 3
@@ -42,14 +42,14 @@ def test_what_is_no_onnx(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(content)
     with pytest.raises(SourceError) as error:
-        bridge.to_caffe(path)
+        gluon2caffe.to_caffe(path)
     assert str(path) in str(error.value)
     assert message in str(error.value)
 
 
 def test_a_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"is a folder, not an .onnx file"):
-        bridge.to_caffe(tmp_path)
+        gluon2caffe.to_caffe(tmp_path)
 
 
 def test_truncated_anywhere(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
     for length in (*small, len(content) // 2):
         path.write_bytes(content[:length])
         with pytest.raises(SourceError):
-            bridge.to_caffe(path)
+            gluon2caffe.to_caffe(path)
 
 
 def _as_raw(source: onnx.ModelProto) -> None:
@@ -94,7 +94,7 @@ def test_forms_of_weights(tmp_path: Path, write: Callable[[onnx.ModelProto], Non
     path = tmp_path / "net.onnx"
     onnx.save(source, path)
     x = random_inputs({"x": (1, 64, 6, 6)})
-    for converted in (bridge.to_caffe(path), bridge.to_caffe(source)):
+    for converted in (gluon2caffe.to_caffe(path), gluon2caffe.to_caffe(source)):
         assert list(converted.inputs) == ["x"]
         assert np.array_equal(converted.layers[0].blobs[0], expected)
         agrees(converted, x, run_onnx(model(WIDE), x))
@@ -113,7 +113,7 @@ def test_large_weights_stay_out_of_what_is_parsed(tmp_path: Path) -> None:
 
 def test_weights_of_a_model_in_memory_are_not_copied() -> None:
     source = model(WIDE)
-    blob = bridge.to_caffe(source).layers[0].blobs[0]
+    blob = gluon2caffe.to_caffe(source).layers[0].blobs[0]
     assert not blob.flags.owndata
     assert not blob.flags.writeable
 
@@ -122,7 +122,7 @@ def test_the_callers_model_stays_as_it_is() -> None:
     source = model(WIDE)
     source.opset_import[0].domain = "ai.onnx"
     before = source.SerializeToString()
-    bridge.to_caffe(source)
+    gluon2caffe.to_caffe(source)
     assert source.SerializeToString() == before
 
 
@@ -133,9 +133,9 @@ def test_data_that_do_not_fit_the_shape(tmp_path: Path, length: int) -> None:
     path = tmp_path / "net.onnx"
     onnx.save(source, path)
     with pytest.raises(SourceError, match=rf"'w' has the shape .*, 184,320 bytes, but {length:,} bytes of data"):
-        bridge.to_caffe(path)
+        gluon2caffe.to_caffe(path)
     with pytest.raises(SourceError, match="The data of 'w' do not fit its shape"):
-        bridge.to_caffe(source)
+        gluon2caffe.to_caffe(source)
 
 
 @pytest.fixture
@@ -149,14 +149,14 @@ def beside(tmp_path: Path) -> tuple[Path, onnx.ModelProto]:
 
 def test_external_data(beside: tuple[Path, onnx.ModelProto]) -> None:
     path, _ = beside
-    assert np.array_equal(bridge.to_caffe(path).layers[0].blobs[0], _weight(model(WIDE)))
+    assert np.array_equal(gluon2caffe.to_caffe(path).layers[0].blobs[0], _weight(model(WIDE)))
 
 
 def test_external_data_of_a_model_in_memory(beside: tuple[Path, onnx.ModelProto]) -> None:
     with pytest.raises(
         SourceError, match=r"The values of 'w' are in a file beside the model \(net.data\): hand in the"
     ):
-        bridge.to_caffe(beside[1])
+        gluon2caffe.to_caffe(beside[1])
 
 
 def _rewritten(path: Path, source: onnx.ModelProto, **entries: str) -> None:
@@ -197,7 +197,7 @@ def test_external_data_that_are_refused(
     (path.parent / "folder").symlink_to(path.parent.parent)
     _rewritten(path, source, **entries)
     with pytest.raises(SourceError) as error:
-        bridge.to_caffe(path)
+        gluon2caffe.to_caffe(path)
     assert message in str(error.value)
 
 
@@ -205,7 +205,7 @@ def test_a_link_within_the_folder(beside: tuple[Path, onnx.ModelProto]) -> None:
     path, source = beside
     (path.parent / "link.data").symlink_to("net.data")
     _rewritten(path, source, location="link.data")
-    assert np.array_equal(bridge.to_caffe(path).layers[0].blobs[0], _weight(model(WIDE)))
+    assert np.array_equal(gluon2caffe.to_caffe(path).layers[0].blobs[0], _weight(model(WIDE)))
 
 
 def test_more_weights_than_a_caffemodel_holds(tmp_path: Path) -> None:
@@ -222,7 +222,9 @@ def test_more_weights_than_a_caffemodel_holds(tmp_path: Path) -> None:
         tensor.external_data.add(key="length", value=str(4 * 8 * 40_000_000))
     path = tmp_path / "net.onnx"
     path.write_bytes(source.SerializeToString())
-    with pytest.raises(bridge.ConversionError, match=r"would take 2,560,000,000 bytes, .*; layer 'y' is the one that"):
-        bridge.to_caffe(path)
-    with pytest.raises(bridge.ConversionError, match=r"would take 2,560,000,000 bytes"):
-        bridge.to_caffe(path, outputs=["y"])
+    with pytest.raises(
+        gluon2caffe.ConversionError, match=r"would take 2,560,000,000 bytes, .*; layer 'y' is the one that"
+    ):
+        gluon2caffe.to_caffe(path)
+    with pytest.raises(gluon2caffe.ConversionError, match=r"would take 2,560,000,000 bytes"):
+        gluon2caffe.to_caffe(path, outputs=["y"])

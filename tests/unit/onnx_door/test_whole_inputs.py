@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from agreement import agrees, layer_types, model
 
-import bridge
-from bridge.verification.errors import ReferenceModelError
-from bridge.verification.reference_onnx import run_onnx
+import gluon2caffe
+from gluon2caffe.bridge.verification.errors import ReferenceModelError
+from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 
 PICTURE = """(uint8[1,4,5,3] x) => (float[] y) <float[2,3,3,3] w, float c={0.01}> {
     t = Transpose<perm=[0,3,1,2]>(x)\n f = Cast<to=1>(t)\n s = Mul(f, c)\n y = Conv(s, w) }"""
@@ -15,7 +15,7 @@ PICTURE = """(uint8[1,4,5,3] x) => (float[] y) <float[2,3,3,3] w, float c={0.01}
 @pytest.mark.parametrize("kind", ["uint8", "int8", "int32", "int64"])
 def test_whole_numbers_that_are_moved_and_cast(kind: str) -> None:
     source = model(PICTURE.replace("uint8", kind))
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     assert converted.notes == [f"input x is {kind} in the source; the Caffe net takes the numbers as float32"]
     x = np.random.default_rng(0).integers(0, 127, (1, 4, 5, 3)).astype(np.float32)
     agrees(converted, {"x": x}, run_onnx(source, {"x": x}))
@@ -27,7 +27,7 @@ def test_truth_values() -> None:
             "y = Where", "m2 = Neg(x)\n y = Where"
         )
     )
-    converted = bridge.to_caffe(source)
+    converted = gluon2caffe.to_caffe(source)
     assert converted.notes == ["input m holds truth values; the Caffe net takes 0 for false, else true"]
     fed = {"m": np.float32([[1, 0, 1]]), "x": np.float32([[1, 2, 3]])}
     agrees(converted, fed, {"y": np.float32([[-1, 2, -3]])})
@@ -36,7 +36,7 @@ def test_truth_values() -> None:
 
 def test_verify_draws_what_the_source_takes() -> None:
     source = model(PICTURE)
-    report = bridge.verify(bridge.to_caffe(source), source, samples=2)
+    report = gluon2caffe.verify(gluon2caffe.to_caffe(source), source, samples=2)
     assert report.passed
 
 
@@ -47,4 +47,4 @@ def test_other_numbers_are_no_reference() -> None:
 
 def test_a_net_of_moves_alone() -> None:
     source = model("(int32[2,3] x) => (float[] y) { t = Transpose(x)\n y = Cast<to=1>(t) }")
-    assert layer_types(bridge.to_caffe(source)) == ["Permute"]
+    assert layer_types(gluon2caffe.to_caffe(source)) == ["Permute"]

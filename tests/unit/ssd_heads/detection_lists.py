@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bridge import load_mxnet
-from onnx2caffe.model import CaffeModel
+from gluon2caffe import load_mxnet
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 SCORE = 1e-4
 CORNER = 0.05  # pixels

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.export import load_gluoncv, load_mxnet
+from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
 from tests.telling_detector import initialise_detector
 
 SIZES = (20.5, 41.2, 62.9, 90.0)

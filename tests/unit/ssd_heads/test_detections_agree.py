@@ -11,9 +11,8 @@ from agreement import run, workers
 from detection_lists import Found, assert_same, of_mxnet, of_onnx, of_opencv, of_rows
 from small_ssd import raw_predictions, telling_ssd
 
-import ssd_heads
-from bridge import load_mxnet, to_caffe, to_onnx, verify
-from bridge.verification.readers import InstalledReaders, OpenCVReader
+from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx, verify
+from gluon2caffe.bridge.verification.readers import InstalledReaders, OpenCVReader
 
 # BVLC Caffe has no SSD layers.
 pytestmark = [pytest.mark.usefixtures("mx"), pytest.mark.filterwarnings("ignore:.* not run:UserWarning")]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ssd_heads import Detections, compare_detections, detections, from_gluon
+from gluon2caffe.ssd_heads import Detections, compare_detections, detections, from_gluon
 
 # Image 0 has two classes, image 1 one; the boxes are parts of an image of 100 x 200 (height x width).
 GROUPED = [

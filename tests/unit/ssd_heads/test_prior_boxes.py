@@ -13,12 +13,11 @@ from agreement import layer_types, run
 from detection_lists import assert_same, of_mxnet, of_opencv, of_rows
 from small_ssd import raw_predictions, small_ssd, telling_ssd
 
-import ssd_heads
-from bridge import load_mxnet, to_caffe, to_onnx
-from bridge.export import load_gluoncv
-from onnx2caffe.errors import ConversionError
-from onnx2caffe.model import CaffeModel
-from ssd_heads.prior_boxes import PriorPlan, plan_prior_box
+from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx
+from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.ssd_heads.prior_boxes import PriorPlan, plan_prior_box
 from tests.telling_detector import initialise_detector
 
 # BVLC Caffe has no SSD layers.

@@ -7,9 +7,9 @@ import pytest
 from agreement import run
 from small_ssd import raw_predictions, telling_ssd
 
-from bridge import to_caffe, to_onnx, verify
-from bridge.verification.readers import OpenCVReader
-from onnx2caffe.model import SavedModel
+from gluon2caffe import to_caffe, to_onnx, verify
+from gluon2caffe.bridge.verification.readers import OpenCVReader
+from gluon2caffe.onnx2caffe.model import SavedModel
 
 pytestmark = [pytest.mark.usefixtures("mx"), pytest.mark.filterwarnings("ignore:.* not run:UserWarning")]
 

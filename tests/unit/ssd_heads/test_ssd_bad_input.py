@@ -9,9 +9,9 @@ import pytest
 from agreement import layer_types
 from small_ssd import small_ssd, telling_ssd
 
-from bridge import load_mxnet, to_caffe, to_onnx
-from bridge.export import load_gluoncv
-from onnx2caffe.errors import ConversionError, SourceError, UnsupportedModelError
+from gluon2caffe import load_mxnet, to_caffe, to_onnx
+from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError, UnsupportedModelError
 
 pytestmark = pytest.mark.usefixtures("mx")
 
@@ -193,7 +193,7 @@ def test_a_net_that_was_not_initialised() -> None:
 
 
 def test_an_int8_detector(tmp_path: Path) -> None:
-    from bridge.zoo import zoo_net
+    from gluon2caffe.bridge.zoo import zoo_net
 
     with pytest.raises(SourceError, match="quantised to int8; convert the float net ssd_300_vgg16_atrous_voc instead"):
         zoo_net("ssd_300_vgg16_atrous_voc_int8", random=True)

@@ -7,9 +7,8 @@ import pytest
 from detection_lists import assert_same, of_mxnet, of_opencv, of_rows
 from small_ssd import raw_predictions, small_ssd, telling_ssd
 
-import ssd_heads
-from bridge import load_mxnet, to_caffe
-from bridge.export import load_gluoncv
+from gluon2caffe import load_mxnet, ssd_heads, to_caffe
+from gluon2caffe.bridge.export import load_gluoncv
 
 pytestmark = pytest.mark.usefixtures("mx")
 

@@ -9,8 +9,8 @@ from detection_lists import assert_same, of_mxnet, of_onnx, of_rows
 from onnx import helper
 from small_ssd import telling_ssd
 
-from bridge import to_caffe, to_onnx, verify
-from bridge.verification.readers import OpenCVReader
+from gluon2caffe import to_caffe, to_onnx, verify
+from gluon2caffe.bridge.verification.readers import OpenCVReader
 
 pytestmark = pytest.mark.usefixtures("mx")
 

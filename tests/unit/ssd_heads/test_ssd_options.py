@@ -9,10 +9,9 @@ from agreement import layer_types, run
 from detection_lists import assert_same, of_mxnet, of_onnx, of_opencv, of_rows
 from small_ssd import telling_ssd
 
-import ssd_heads
-from bridge import load_mxnet, to_caffe, to_onnx
-from bridge.export import load_gluoncv
-from ssd_heads.prior_boxes import plan_prior_box
+from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx
+from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.ssd_heads.prior_boxes import plan_prior_box
 from tests.telling_detector import initialise_detector
 
 pytestmark = [pytest.mark.usefixtures("mx"), pytest.mark.filterwarnings("ignore:.* not run:UserWarning")]

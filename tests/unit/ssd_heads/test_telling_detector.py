@@ -7,8 +7,8 @@ import pytest
 from detection_lists import of_mxnet
 from small_ssd import raw_predictions, small_ssd, telling_ssd
 
-from bridge import load_mxnet
-from bridge.export import load_gluoncv
+from gluon2caffe import load_mxnet
+from gluon2caffe.bridge.export import load_gluoncv
 from tests.telling_detector import initialise_detector
 
 pytestmark = pytest.mark.usefixtures("mx")

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from known_net import known_net
 
-from bridge.verification.readers import NO_CAFFE, CaffeReader, OpenCVReader, Reader, caffe_readers
-from onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.bridge.verification.readers import NO_CAFFE, CaffeReader, OpenCVReader, Reader, caffe_readers
+from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
 
 CAFFES = caffe_readers()
 REAL_CAFFES = [pytest.param(reader, id=reader.name) for reader in CAFFES] or [

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from onnx2caffe.caffe_pb2 import LayerParameter
-from onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 
 INPUT = np.array([[[[1, 2]], [[3, 5]]]], np.float32)
 VALUES = {

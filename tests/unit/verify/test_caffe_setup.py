@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bridge.verification.caffe_setup import __main__ as program
-from bridge.verification.caffe_setup import bvlc_wheel, debian, pythons, source, ssd_wheel
-from bridge.verification.caffe_setup.marker import MARKER, ReadyCaffe, read_marker, ready_caffes
-from bridge.verification.caffe_setup.pythons import find_python
-from bridge.verification.caffe_setup.steps import SetupError, Steps
-from bridge.verification.caffe_setup.trial import IMAGE, trial_model, what_is_wrong
-from bridge.verification.readers import CaffeReader, OpenCVReader
-from bridge.verification.readers.caffe_reader import caffe_readers, reader_of
+from gluon2caffe.bridge.verification.caffe_setup import __main__ as program
+from gluon2caffe.bridge.verification.caffe_setup import bvlc_wheel, debian, pythons, source, ssd_wheel
+from gluon2caffe.bridge.verification.caffe_setup.marker import MARKER, ReadyCaffe, read_marker, ready_caffes
+from gluon2caffe.bridge.verification.caffe_setup.pythons import find_python
+from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.verification.caffe_setup.trial import IMAGE, trial_model, what_is_wrong
+from gluon2caffe.bridge.verification.readers import CaffeReader, OpenCVReader
+from gluon2caffe.bridge.verification.readers.caffe_reader import caffe_readers, reader_of
 
 # Computes the trial's answer without any Caffe.
 STAND_IN = """

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from known_net import INPUT, VALUES
 
-from bridge.verification.first_difference import first_difference
-from bridge.verification.readers import Reader
-from bridge.verification.run import run_readers
-from onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.bridge.verification.first_difference import first_difference
+from gluon2caffe.bridge.verification.readers import Reader
+from gluon2caffe.bridge.verification.run import run_readers
+from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
 
 REFERENCE = {
     tensor: np.array([VALUES[values]], np.float32)[:, :, None, :]

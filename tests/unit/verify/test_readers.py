@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from known_net import INPUT, VALUES
 
-from bridge.verification.readers import (
+from gluon2caffe.bridge.verification.readers import (
     SSD_LAYERS,
     CaffeReader,
     OpenCVReader,
@@ -13,7 +13,7 @@ from bridge.verification.readers import (
     ReaderError,
     installed_readers,
 )
-from onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
 
 
 def values(blob: np.ndarray) -> list[list[float]]:
@@ -181,4 +181,4 @@ def test_installed_readers_gives_a_reason_for_each_that_is_missing(
     monkeypatch.delenv("CAFFE_PYTHON")
     monkeypatch.setenv("GLUON2CAFFE_CAFFE_FOLDER", str(tmp_path))
     assert list(installed_readers().missing) == ["Caffe"]
-    assert "python -m bridge.verification.caffe_setup" in installed_readers().missing["Caffe"]
+    assert "python -m gluon2caffe.bridge.verification.caffe_setup" in installed_readers().missing["Caffe"]

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from bridge.verification.compare import compare, difference
-from bridge.verification.errors import ReaderError
-from bridge.verification.report import FirstDifference
+from gluon2caffe.bridge.verification.compare import compare, difference
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.report import FirstDifference
 
 
 def array(*values: float) -> np.ndarray:

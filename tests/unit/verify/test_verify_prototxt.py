@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 
-from bridge.verification.errors import ReaderError
-from bridge.verification.prototxt import Writer, outline, read_net, without_in_place
-from onnx2caffe.caffe_pb2 import NetParameter
-from onnx2caffe.model import CaffeModel
+from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.prototxt import Writer, outline, read_net, without_in_place
+from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
+from gluon2caffe.onnx2caffe.model import CaffeModel
 
 
 def parse(text: str) -> NetParameter:

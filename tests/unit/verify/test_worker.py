@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from known_net import INPUT
 
-from bridge.verification.readers import CaffeReader, ReaderError
-from bridge.verification.readers.caffe_reader import users_own
-from bridge.verification.readers.process import telling_lines
-from onnx2caffe.model import SavedModel
+from gluon2caffe.bridge.verification.readers import CaffeReader, ReaderError
+from gluon2caffe.bridge.verification.readers.caffe_reader import users_own
+from gluon2caffe.bridge.verification.readers.process import telling_lines
+from gluon2caffe.onnx2caffe.model import SavedModel
 
 STAND_IN = """
 import os, sys, time

@@ -7,6 +7,7 @@
 #   make benchmark   speed and memory, as ratios to copying and writing the weights once
 #   make conformance run ONNX's conformance tests again and write docs/conformance.md
 #   make docs        write the generated pages again from what was measured
+#   make dist        build the wheel and the source distribution, and try the wheel in an empty environment
 #   make proto       generate onnx2caffe/caffe_pb2.py again
 
 SHELL := /bin/bash
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-onnx zoo benchmark conformance docs proto check-python caffe clean
+.PHONY: demo test test-onnx zoo benchmark conformance docs dist proto check-python caffe clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
@@ -53,6 +54,10 @@ docs: $(READY)
 
 conformance: $(READY) caffe
 	$(BIN)/python -m tests.conformance.measure
+
+dist: $(READY)
+	$(BIN)/pip install --quiet -e '.[release]'
+	.ci/dist $(BIN)/python "$(ONNX_PYTHON)"
 
 proto: $(READY)
 	$(BIN)/pip install --quiet -e '.[proto]'

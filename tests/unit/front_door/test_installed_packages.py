@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
+VERSION = metadata.version("gluon2caffe")
 ROOMS = ("bridge", "onnx2caffe", "ssd_heads")
 
 
@@ -48,4 +50,4 @@ def test_every_module_is_installed_inside_the_package(names: set[str]) -> None:
 
 
 def test_nothing_else_stands_at_the_top(names: set[str]) -> None:
-    assert {name.split("/")[0] for name in names} == {"gluon2caffe", "gluon2caffe-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"gluon2caffe", f"gluon2caffe-{VERSION}.dist-info"}

@@ -14,13 +14,13 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.cut import cut_at
+from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE, InputShape, Source, load_graph
 from gluon2caffe.bridge.normalize import normalize
 from gluon2caffe.bridge.normalize.fold_padding import fold_padding
 from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
 from gluon2caffe.bridge.origins import all_sources, write_sources
 from gluon2caffe.bridge.preprocessing import append_softmax, make_preprocessing, prepend_preprocessing
-from gluon2caffe.bridge.progress import step
-from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, load_graph
+from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.builder import LoweringOptions
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.lower import lower
@@ -65,7 +65,7 @@ def to_intermediate(
         source, input_shape, outputs=outputs, heads=heads, priors=priors, allow_non_finite=allow_non_finite
     )
     graph = loaded.graph
-    step("Normalising")
+    announce("Normalising")
     if outputs is not None:
         cut_at(graph, outputs)
     if preprocessing is not None:
@@ -193,7 +193,7 @@ def to_caffe(
 
 def lowered(made: Intermediate, asked: dict[str, Any], *, relu6: str = "exact", target: str = "ssd") -> CaffeModel:
     """Stage two: the intermediate as a Caffe model; `asked` are the keyword arguments that it was made with."""
-    step("Lowering to Caffe layers")
+    announce("Lowering to Caffe layers")
     options = lowering_options(asked, relu6)
     sources = all_sources(made.graph)
     model = lower(made.graph, target=target, options=options, preprocessing=made.preprocessing)

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from gluon2caffe.bridge.convert import to_caffe
-from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE, InputShape
+from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE, InputShape
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import SavedModel

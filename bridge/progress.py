@@ -1,4 +1,4 @@
-"""Telling whoever listens which step of a long conversion begins."""
+"""Announcing the steps of a long conversion to whoever listens."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Listener = Callable[[str], None]
 _listener: ContextVar[Listener | None] = ContextVar("gluon2caffe_progress", default=None)
 
 
-def step(name: str) -> None:
-    """Say that the step `name` begins; nothing happens where nobody listens."""
+def announce(step: str) -> None:
+    """Announce that `step` begins; without a listener this does nothing."""
     listener = _listener.get()
     if listener is not None:
-        listener(name)
+        listener(step)
 
 
 @contextmanager

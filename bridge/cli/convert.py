@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gluon2caffe.bridge.cli.errors import InterruptedAfterWriting, status_of
+from gluon2caffe.bridge.cli.failures import InterruptedAfterWriting, status_of
 from gluon2caffe.bridge.cli.options import (
-    Manner,
+    OutputOptions,
     Shape,
-    SourceWords,
+    SourceArgs,
     Wishes,
     input_shape_option,
-    manner_options,
     merge_bn_option,
+    output_options,
     relu6_option,
     source_options,
     target_option,
     wish_options,
 )
-from gluon2caffe.bridge.cli.output import check_writable, pair_at
+from gluon2caffe.bridge.cli.output_files import check_writable, pair_at
+from gluon2caffe.bridge.cli.progress_line import ProgressLine, shown_progress
 from gluon2caffe.bridge.cli.show import Summary, show
-from gluon2caffe.bridge.cli.source import Found, find_source
+from gluon2caffe.bridge.cli.source_args import Found, find_source
 from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
-from gluon2caffe.bridge.cli.steps import Steps, shown_steps
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 from gluon2caffe.onnx2caffe.errors import ConversionError
 
@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 @click.option(
     "--verify", is_flag=True, help="Run the files on the Caffe readers there are and compare them with the source."
 )
-@manner_options
+@output_options
 def convert(
-    words: SourceWords,
+    source_args: SourceArgs,
     prefix: str | None,
     input_shape: Shape | dict[str, Shape] | None,
     wishes: Wishes,
@@ -66,7 +66,7 @@ def convert(
     target: str,
     save_onnx: bool,
     verify: bool,
-    manner: Manner,
+    output: OutputOptions,
 ) -> int:
     """Convert SOURCE to a Caffe model.
 
@@ -75,7 +75,7 @@ def convert(
 
     Where --verify finds a difference the files stay, and the exit status is 1.
     """
-    found = find_source(words)
+    found = find_source(source_args)
     pair = pair_at(prefix if prefix is not None else found.stem)
     onnx_file = pair[0].with_suffix(".onnx") if save_onnx else None
     files = [*pair] if onnx_file is None else [*pair, onnx_file]
@@ -83,26 +83,26 @@ def convert(
     report = None
     from gluon2caffe.bridge.convert import lowered
 
-    with shown_steps(manner) as steps:
-        source = opened(found, steps)
+    with shown_progress(output) as progress:
+        source = opened(found, progress)
         asked = arguments(found, input_shape, merge_bn, wishes)
-        made = intermediate(source, asked, steps)
+        made = intermediate(source, asked, progress)
         outputs = tensors(made.graph.outputs)
         model = lowered(made, asked, relu6=relu6, target=target)
         files += [pair.array(name) for name in model.arrays]
-        _write(model, made, pair[0].with_suffix(""), onnx_file, steps)
+        _write(model, made, pair[0].with_suffix(""), onnx_file, progress)
         # Verifying is long and takes memory of its own.
         del made
         if verify:
             with _files_stay(files):
-                report = _verified(model, source, pair[0].with_suffix(""), steps)
-    return show(_summary(found, model, outputs, target, files, report, steps.seconds()), manner)
+                report = _verified(model, source, pair[0].with_suffix(""), progress)
+    return show(_summary(found, model, outputs, target, files, report, progress.seconds()), output)
 
 
-def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path | None, steps: Steps) -> None:
+def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path | None, progress: ProgressLine) -> None:
     """Write all files or none."""
-    content = b"" if onnx_file is None else serialised(made, steps)
-    steps.begin("Writing the files")
+    content = b"" if onnx_file is None else serialised(made, progress)
+    progress.begin("Writing the files")
     if onnx_file is None:
         model.save(prefix)
         return
@@ -112,8 +112,8 @@ def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path 
         model.save(prefix)
 
 
-def _verified(model: CaffeModel, source: Any, prefix: Path, steps: Steps) -> Report:
-    steps.begin("Verifying")
+def _verified(model: CaffeModel, source: Any, prefix: Path, progress: ProgressLine) -> Report:
+    progress.begin("Verifying")
     from gluon2caffe import verify
 
     return verify(model, source, files=prefix)

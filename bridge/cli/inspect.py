@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gluon2caffe.bridge.cli.errors import FAILED
+from gluon2caffe.bridge.cli.failures import FAILED
 from gluon2caffe.bridge.cli.inspection_tables import show_inspection
 from gluon2caffe.bridge.cli.options import (
-    Manner,
+    OutputOptions,
     Shape,
-    SourceWords,
+    SourceArgs,
     Wishes,
     input_shape_option,
-    manner_options,
     merge_bn_option,
+    output_options,
     relu6_option,
     source_options,
     target_option,
     wish_options,
 )
-from gluon2caffe.bridge.cli.output import check_writable
-from gluon2caffe.bridge.cli.source import find_source
+from gluon2caffe.bridge.cli.output_files import check_writable
+from gluon2caffe.bridge.cli.progress_line import shown_progress
+from gluon2caffe.bridge.cli.source_args import find_source
 from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised
-from gluon2caffe.bridge.cli.steps import shown_steps
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 from gluon2caffe.onnx2caffe.errors import SourceError
 
@@ -70,9 +70,9 @@ class Viewing:
     help="Where Netron is served; 0 for any port that is free.",
 )
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the web browser on Netron.")
-@manner_options
+@output_options
 def inspect(
-    words: SourceWords,
+    source_args: SourceArgs,
     input_shape: Shape | dict[str, Shape] | None,
     wishes: Wishes,
     merge_bn: bool,
@@ -82,7 +82,7 @@ def inspect(
     netron: bool,
     port: int,
     browser: bool,
-    manner: Manner,
+    output: OutputOptions,
 ) -> int:
     """Look inside SOURCE: every node of the intermediate model, the Caffe layers it becomes, what it costs.
 
@@ -97,63 +97,63 @@ def inspect(
         from gluon2caffe.bridge.inspection.netron_view import require_netron
 
         require_netron()
-    if Path(words.source).suffix == ".prototxt":
+    if Path(source_args.source).suffix == ".prototxt":
         if (file, input_shape, merge_bn, relu6, wishes) != (None, None, True, "exact", Wishes()):
             raise click.UsageError("Of a .prototxt only its layers are shown: it takes --target and --netron alone.")
-        return _inspect_files(words, target, viewing, manner)
-    found = find_source(words)
+        return _inspect_files(source_args, target, viewing, output)
+    found = find_source(source_args)
     saved = None if file is None else file.expanduser()
     if saved is not None:
         check_writable([saved], found.files)
     content = b""
-    with shown_steps(manner) as steps:
-        source = opened(found, steps)
+    with shown_progress(output) as progress:
+        source = opened(found, progress)
         asked = arguments(found, input_shape, merge_bn, wishes)
-        made = intermediate(source, asked, steps)
+        made = intermediate(source, asked, progress)
         if saved is not None or netron:
-            content = serialised(made, steps)
+            content = serialised(made, progress)
         from gluon2caffe.bridge.inspection.inspect import inspect_intermediate
 
         seen = dataclasses.replace(
             inspect_intermediate(made, source, asked, target=target, relu6=relu6), source=found.title
         )
         if saved is not None:
-            steps.begin("Writing the file")
+            progress.begin("Writing the file")
             with atomic_files(saved, size=len(content)) as (stream,):
                 stream.write(content)
     files = [] if saved is None else [saved]
     if not netron:
-        return show_inspection(seen, files, manner)
+        return show_inspection(seen, files, output)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         # A file of its own in a folder of its own: what else the user keeps beside his file is not served.
         shown = Path(folder) / "intermediate.onnx"
         shown.write_bytes(content)
-        return _show_in_netron(seen, files, shown, viewing, manner)
+        return _show_in_netron(seen, files, shown, viewing, output)
 
 
-def _inspect_files(words: SourceWords, target: str, viewing: Viewing, manner: Manner) -> int:
+def _inspect_files(source_args: SourceArgs, target: str, viewing: Viewing, output: OutputOptions) -> int:
     """Show Caffe files."""
     from gluon2caffe.bridge.inspection.caffe_files import inspect_caffe_files, weights_beside
 
-    if words.random or words.classes is not None:
+    if source_args.random or source_args.classes is not None:
         raise click.UsageError("--random and --classes go with the name of a zoo net.")
-    prototxt = Path(words.source).expanduser()
-    caffemodel = words.params.expanduser() if words.params is not None else weights_beside(prototxt)
+    prototxt = Path(source_args.source).expanduser()
+    caffemodel = source_args.params.expanduser() if source_args.params is not None else weights_beside(prototxt)
     for path in (prototxt, caffemodel):
         if path is not None and not path.is_file():
             raise SourceError(f"There is no file {path}.")
     seen = inspect_caffe_files(prototxt, caffemodel, target=target)
     if not viewing.netron:
-        return show_inspection(seen, [], manner)
-    return _show_in_netron(seen, [], prototxt, viewing, manner)
+        return show_inspection(seen, [], output)
+    return _show_in_netron(seen, [], prototxt, viewing, output)
 
 
-def _show_in_netron(seen: Inspection, files: list[Path], shown: Path, viewing: Viewing, manner: Manner) -> int:
+def _show_in_netron(seen: Inspection, files: list[Path], shown: Path, viewing: Viewing, output: OutputOptions) -> int:
     """Print what was seen and where Netron shows it, and serve until Ctrl-C."""
     from gluon2caffe.bridge.inspection.netron_view import NetronView
 
     # Ctrl-C is how this ends, from the moment that the address can be read.
     with NetronView(shown, viewing.port, browse=viewing.browser) as view, suppress(KeyboardInterrupt):
-        show_inspection(seen, files, manner, address=view.url)
+        show_inspection(seen, files, output, address=view.url)
         view.wait()
     return 0 if seen.convertible else FAILED

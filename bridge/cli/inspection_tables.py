@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gluon2caffe.bridge.cli import errors
-from gluon2caffe.bridge.cli.options import Manner
+from gluon2caffe.bridge.cli import failures
+from gluon2caffe.bridge.cli.options import OutputOptions
 from gluon2caffe.bridge.cli.show import grouped, print_lines, print_table, size_text, tensor_text
 
 if TYPE_CHECKING:
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
     from gluon2caffe.bridge.inspection.description import Inspection, LayerRow, NodeRow
 
 
-def show_inspection(seen: Inspection, files: Sequence[Path], manner: Manner, *, address: str = "") -> int:
-    """Print it in the manner the user asked for; the exit status is 1 where something is refused.
+def show_inspection(seen: Inspection, files: Sequence[Path], output: OutputOptions, *, address: str = "") -> int:
+    """Print it as the user asked; the exit status is 1 where something is refused.
 
     Args:
         seen: what to print.
         files: what was written.
-        manner: a quiet command prints refusals only, and the address of Netron, on stderr.
+        output: a quiet command prints refusals only, and the address of Netron, on stderr.
         address: where Netron shows the model.
     """
-    if manner.json:
+    if output.json:
         sizes = [{"path": str(path), "bytes": path.stat().st_size} for path in files]
         click.echo(json.dumps({**seen.to_dict(), "files": sizes, "netron": address or None}, indent=2))
-        return 0 if seen.convertible else errors.FAILED
-    if not manner.quiet:
+        return 0 if seen.convertible else failures.FAILED
+    if not output.quiet:
         print_table(_node_table(seen.nodes) if seen.nodes else _layer_table(seen.layers))
         click.echo()
         print_lines(_lines(seen, files))
         click.echo()
     if not seen.convertible:
-        errors.print_error(errors.with_options(seen.verdict))
-    elif not manner.quiet:
+        failures.print_error(failures.with_options(seen.verdict))
+    elif not output.quiet:
         click.echo(seen.verdict)
     if address:
-        click.echo(f"Netron shows it at {address} until Ctrl-C.", err=manner.quiet)
+        click.echo(f"Netron shows it at {address} until Ctrl-C.", err=output.quiet)
     sys.stdout.flush()
-    return 0 if seen.convertible else errors.FAILED
+    return 0 if seen.convertible else failures.FAILED
 
 
 def _lines(seen: Inspection, files: Sequence[Path]) -> list[tuple[str, str]]:

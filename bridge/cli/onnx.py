@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from gluon2caffe.bridge.cli.options import (
-    Manner,
+    OutputOptions,
     Shape,
-    SourceWords,
+    SourceArgs,
     Wishes,
     input_shape_option,
-    manner_options,
     merge_bn_option,
+    output_options,
     source_options,
     wish_options,
 )
-from gluon2caffe.bridge.cli.output import check_writable
+from gluon2caffe.bridge.cli.output_files import check_writable
+from gluon2caffe.bridge.cli.progress_line import shown_progress
 from gluon2caffe.bridge.cli.show import Summary, show
-from gluon2caffe.bridge.cli.source import find_source
+from gluon2caffe.bridge.cli.source_args import find_source
 from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
-from gluon2caffe.bridge.cli.steps import shown_steps
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 
 if TYPE_CHECKING:
@@ -42,28 +42,28 @@ if TYPE_CHECKING:
 @input_shape_option
 @wish_options
 @merge_bn_option
-@manner_options
+@output_options
 def onnx(
-    words: SourceWords,
+    source_args: SourceArgs,
     file: Path | None,
     input_shape: Shape | dict[str, Shape] | None,
     wishes: Wishes,
     merge_bn: bool,
-    manner: Manner,
+    output: OutputOptions,
 ) -> None:
     """Write the intermediate ONNX model of SOURCE.
 
     It is in the normal form that Caffe layers are made of: static shapes, constants folded, the names of the source.
     It runs in onnxruntime, opens in Netron, and `gluon2caffe convert` takes it as a SOURCE.
     """
-    found = find_source(words)
+    found = find_source(source_args)
     target = file.expanduser() if file is not None else Path(f"{found.stem}.onnx")
     check_writable([target], found.files)
-    with shown_steps(manner) as steps:
-        source = opened(found, steps)
-        made = intermediate(source, arguments(found, input_shape, merge_bn, wishes), steps)
-        content = serialised(made, steps)
-        steps.begin("Writing the file")
+    with shown_progress(output) as progress:
+        source = opened(found, progress)
+        made = intermediate(source, arguments(found, input_shape, merge_bn, wishes), progress)
+        content = serialised(made, progress)
+        progress.begin("Writing the file")
         files = _write(made, content, target)
     preprocessing = vars(made.preprocessing) if made.preprocessing else None
     summary = Summary(
@@ -72,10 +72,10 @@ def onnx(
         outputs=tensors(made.graph.outputs),
         counts={"nodes": len(made.graph.nodes), "parameters": _parameter_count(made)},
         files=files,
-        seconds=steps.seconds(),
+        seconds=progress.seconds(),
         details={"preprocessing": preprocessing},
     )
-    show(summary, manner)
+    show(summary, output)
 
 
 def _write(made: Intermediate, content: bytes, target: Path) -> list[Path]:

@@ -77,8 +77,8 @@ def parse_names(_context: click.Context, _option: click.Parameter, texts: tuple[
 
 
 @dataclass(frozen=True)
-class SourceWords:
-    """What the user named as his source.
+class SourceArgs:
+    """The arguments that name a source.
 
     Attributes:
         source: a file, or the name of a zoo net.
@@ -111,7 +111,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Manner:
+class OutputOptions:
     """How much is said, and in what form."""
 
     quiet: bool
@@ -120,7 +120,7 @@ class Manner:
 
 
 def source_options(command: Command) -> Command:
-    """SOURCE, PARAMS and what describes them: the keyword `words`."""
+    """SOURCE, PARAMS and what describes them: the keyword `source_args`."""
     options = [
         click.argument("source"),
         click.argument("params", required=False, type=click.Path(path_type=Path)),
@@ -132,7 +132,7 @@ def source_options(command: Command) -> Command:
             help="Build a zoo net for N classes; with --random or PARAMS.",
         ),
     ]
-    return _gathering(command, options, "words", SourceWords)
+    return _gathering(command, options, "source_args", SourceArgs)
 
 
 def input_shape_option(command: Command) -> Command:
@@ -226,14 +226,14 @@ def target_option(command: Command) -> Command:
     )(command)
 
 
-def manner_options(command: Command) -> Command:
-    """How much is said: the keyword `manner`."""
+def output_options(command: Command) -> Command:
+    """How much is said: the keyword `output`."""
     options = [
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
         click.option("--json", is_flag=True, help="Print one JSON object, errors included, instead of text."),
         click.option("--debug", is_flag=True, help="Show where in the program an error came up."),
     ]
-    return _gathering(command, options, "manner", Manner)
+    return _gathering(command, options, "output", OutputOptions)
 
 
 def _gathering(command: Command, options: list[Callable[[Any], Any]], keyword: str, form: type[Any]) -> Command:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gluon2caffe.bridge.cli import errors
+from gluon2caffe.bridge.cli import failures
 
 
 class Program(click.Group):
@@ -34,7 +34,7 @@ class Program(click.Group):
             with _ended_in_order():
                 status = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
         except BaseException as error:
-            status = errors.tell(error, as_json="--json" in words, debug="--debug" in words)
+            status = failures.tell(error, as_json="--json" in words, debug="--debug" in words)
         sys.exit(status or 0)
 
 
@@ -43,7 +43,7 @@ def _ended_in_order() -> Iterator[None]:
     """Let `kill` and a closed terminal end the program as Ctrl-C does, so that no temporary file stays behind."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise errors.Stopped(number)
+        raise failures.Stopped(number)
 
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():

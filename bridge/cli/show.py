@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gluon2caffe.bridge.cli import errors
-from gluon2caffe.bridge.cli.options import Manner
+from gluon2caffe.bridge.cli import failures
+from gluon2caffe.bridge.cli.options import OutputOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,24 +52,24 @@ class Summary:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def show(summary: Summary, manner: Manner) -> int:
-    """Print the summary in the manner the user asked for, and return the exit status.
+def show(summary: Summary, output: OutputOptions) -> int:
+    """Print the summary as the user asked, and return the exit status.
 
     A quiet command prints only what went wrong, unless it is asked for JSON. The status is 1 where the verification did
     not pass, which is said on stderr too.
     """
     report = summary.report
     failed = report is not None and not report.passed
-    if manner.json:
+    if output.json:
         click.echo(json.dumps(as_dict(summary), indent=2, allow_nan=False))
     else:
-        if not manner.quiet:
+        if not output.quiet:
             print_lines(rows(summary))
-        if report is not None and (failed or not manner.quiet):
-            click.echo(str(report) if manner.quiet else f"\n{report}", err=manner.quiet)
+        if report is not None and (failed or not output.quiet):
+            click.echo(str(report) if output.quiet else f"\n{report}", err=output.quiet)
         if failed:
-            errors.print_error(summary.when_failed)
-    return errors.FAILED if failed else 0
+            failures.print_error(summary.when_failed)
+    return failures.FAILED if failed else 0
 
 
 def as_dict(summary: Summary) -> dict[str, Any]:

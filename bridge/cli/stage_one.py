@@ -6,16 +6,16 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from gluon2caffe.bridge.cli.options import Shape, Wishes
-from gluon2caffe.bridge.cli.source import Found
-from gluon2caffe.bridge.cli.steps import Steps
+from gluon2caffe.bridge.cli.progress_line import ProgressLine
+from gluon2caffe.bridge.cli.source_args import Found
 
 if TYPE_CHECKING:
     from gluon2caffe.bridge.convert import Intermediate
 
 
-def opened(found: Found, steps: Steps) -> Any:
+def opened(found: Found, progress: ProgressLine) -> Any:
     """The source as the library takes it."""
-    steps.begin("Building the net" if found.zoo_name else "Opening the source")
+    progress.begin("Building the net" if found.zoo_name else "Opening the source")
     return found.open()
 
 
@@ -28,17 +28,17 @@ def arguments(
     return asked if shape is None else {"input_shape": shape, **asked}
 
 
-def intermediate(source: Any, asked: dict[str, Any], steps: Steps) -> Intermediate:
+def intermediate(source: Any, asked: dict[str, Any], progress: ProgressLine) -> Intermediate:
     """The normal-form graph, with the user's wishes in it."""
-    steps.begin("Reading the source")
+    progress.begin("Reading the source")
     from gluon2caffe.bridge.convert import to_intermediate
 
     return to_intermediate(source, **asked)
 
 
-def serialised(made: Intermediate, steps: Steps) -> bytes:
+def serialised(made: Intermediate, progress: ProgressLine) -> bytes:
     """The intermediate as the content of an .onnx file, checked by onnx."""
-    steps.begin("Checking the intermediate model")
+    progress.begin("Checking the intermediate model")
     from gluon2caffe.bridge.convert import as_model
 
     return as_model(made).SerializeToString()

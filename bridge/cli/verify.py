@@ -6,12 +6,19 @@ import dataclasses
 
 import click
 
-from gluon2caffe.bridge.cli.options import Manner, SourceWords, Wishes, manner_options, source_options, wish_options
-from gluon2caffe.bridge.cli.output import pair_at
+from gluon2caffe.bridge.cli.options import (
+    OutputOptions,
+    SourceArgs,
+    Wishes,
+    output_options,
+    source_options,
+    wish_options,
+)
+from gluon2caffe.bridge.cli.output_files import pair_at
+from gluon2caffe.bridge.cli.progress_line import shown_progress
 from gluon2caffe.bridge.cli.show import Summary, show
-from gluon2caffe.bridge.cli.source import find_source
+from gluon2caffe.bridge.cli.source_args import find_source
 from gluon2caffe.bridge.cli.stage_one import opened
-from gluon2caffe.bridge.cli.steps import shown_steps
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 
@@ -26,8 +33,8 @@ from gluon2caffe.onnx2caffe.errors import SourceError
     help="Largest difference allowed, as a part of the largest value of the output.",
 )
 @wish_options
-@manner_options
-def verify(prefix: str, words: SourceWords, tolerance: float, wishes: Wishes, manner: Manner) -> int:
+@output_options
+def verify(prefix: str, source_args: SourceArgs, tolerance: float, wishes: Wishes, output: OutputOptions) -> int:
     """Compare the saved pair PREFIX.prototxt and PREFIX.caffemodel with its SOURCE.
 
     The files are run on the Caffe readers there are, OpenCV and real Caffes, and the source in MXNet or onnxruntime.
@@ -35,16 +42,16 @@ def verify(prefix: str, words: SourceWords, tolerance: float, wishes: Wishes, ma
 
     The exit status is 1 where an output differs, a reader fails, or there is none.
     """
-    found = find_source(words)
+    found = find_source(source_args)
     pair = pair_at(prefix)
     for file in pair:
         if not file.is_file():
             raise SourceError(f"There is no file {file}.")
-    with shown_steps(manner) as steps:
-        source = opened(found, steps)
-        steps.begin("Verifying")
+    with shown_progress(output) as progress:
+        source = opened(found, progress)
+        progress.begin("Verifying")
         from gluon2caffe import verify as compared
 
         report = compared(pair[0].with_suffix(""), source, tolerance=tolerance, **dataclasses.asdict(wishes))
     failure = f"{pair[0]} and {pair[1]} are not shown to compute what {found.title} does."
-    return show(Summary(found.title, pair, steps.seconds(), report=report, when_failed=failure), manner)
+    return show(Summary(found.title, pair, progress.seconds(), report=report, when_failed=failure), output)

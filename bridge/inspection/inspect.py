@@ -15,9 +15,9 @@ from gluon2caffe.bridge.convert import Intermediate, lowering_options, to_interm
 from gluon2caffe.bridge.inspection.blocks import Block, block_of, blocks_by_prefix
 from gluon2caffe.bridge.inspection.cost import layer_macs, macs
 from gluon2caffe.bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
+from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
 from gluon2caffe.bridge.origins import all_sources, sources_of
-from gluon2caffe.bridge.progress import step
-from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
+from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.lower import assemble, lower_nodes
 from gluon2caffe.onnx2caffe.model import Layer
 from gluon2caffe.onnx2caffe.shapes import net_shapes
@@ -56,7 +56,7 @@ def inspect_intermediate(
 
     Its graph is changed as by a conversion: whoever wants to save it does so before.
     """
-    step("Lowering to Caffe layers")
+    announce("Lowering to Caffe layers")
     options = lowering_options(asked, relu6)
     graph, sources = made.graph, all_sources(made.graph)
     gluon = is_gluon_block(source)

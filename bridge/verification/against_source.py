@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
-from gluon2caffe.bridge.source import Source
+from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.verification.compare import TOLERANCE, compare
 from gluon2caffe.bridge.verification.detectors import Run, compare_detectors, ends_in_detections
 from gluon2caffe.bridge.verification.errors import ReaderError

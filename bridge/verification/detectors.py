@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
-from gluon2caffe.bridge.source import Source
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.reader import Reader
 from gluon2caffe.bridge.verification.reference import source_outputs

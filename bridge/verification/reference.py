@@ -11,8 +11,8 @@ import numpy.typing as npt
 import onnx
 
 from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.load import InputShape, Source, is_gluon_block, trace
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
-from gluon2caffe.bridge.source import InputShape, Source, is_gluon_block, trace
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.samples import join_samples, split_samples
 from gluon2caffe.onnx2caffe.model import Preprocessing

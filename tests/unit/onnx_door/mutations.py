@@ -22,7 +22,7 @@ import onnx.parser
 from onnx import numpy_helper
 
 import gluon2caffe
-from gluon2caffe.bridge.source import DEFAULT_INPUT_SHAPE
+from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE
 from gluon2caffe.onnx2caffe.errors import ConversionError
 
 HEADER = '<ir_version: 8, opset_import: ["" : 13]> net '

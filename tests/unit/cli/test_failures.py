@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from onnx import numpy_helper
 
-from gluon2caffe.bridge.cli import errors
+from gluon2caffe.bridge.cli import failures
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 Run = Callable[..., Result]
@@ -265,9 +265,9 @@ def test_what_libraries_print_stays_out_of_the_result(run: Run, net: Path, monke
         (ValueError("x"), 1),
         (click.UsageError("x"), 2),
         (KeyboardInterrupt(), 130),
-        (errors.Stopped(15), 143),
-        (errors.InterruptedAfterWriting("x", 130), 130),
+        (failures.Stopped(15), 143),
+        (failures.InterruptedAfterWriting("x", 130), 130),
     ],
 )
 def test_exit_status(error: BaseException, status: int) -> None:
-    assert errors.status_of(error) == status
+    assert failures.status_of(error) == status

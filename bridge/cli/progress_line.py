@@ -1,4 +1,4 @@
-"""The steps of a command as they are seen on the terminal while they run."""
+"""The progress of a command, as a terminal shows it while the command runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
-from gluon2caffe.bridge.cli.options import Manner
+from gluon2caffe.bridge.cli.options import OutputOptions
 from gluon2caffe.bridge.progress import listening
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-class Steps:
-    """Shows the current step where there is somebody to see it, and takes the time."""
+class ProgressLine:
+    """Shows the current step if stderr is a terminal, and takes the time."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
@@ -36,30 +36,30 @@ class Steps:
 
 
 @contextmanager
-def shown_steps(manner: Manner) -> Iterator[Steps]:
-    """Follow the steps of the block, those that the library tells of included.
+def shown_progress(output: OutputOptions) -> Iterator[ProgressLine]:
+    """Show the steps of the block, including those that the library announces.
 
-    Only a terminal on stderr sees them. What libraries print goes to stderr, since stdout is for the result; a quiet
-    command drops it.
+    Only if stderr is a terminal. What libraries print goes to stderr, since stdout is for the result; with --quiet it
+    is dropped.
     """
     with ExitStack() as stack:
-        progress = None
-        if sys.stderr.isatty() and not manner.quiet and not manner.json:
-            progress = stack.enter_context(_progress_line())
-        if manner.quiet:
+        line = None
+        if sys.stderr.isatty() and not output.quiet and not output.json:
+            line = stack.enter_context(_progress_line())
+        if output.quiet:
             stack.enter_context(redirect_stderr(io.StringIO()))
         stack.enter_context(redirect_stdout(sys.stderr))
-        if not manner.debug:
+        if not output.debug:
             # They are about code the user does not see, such as numpy's about MXNet.
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-        steps = Steps(progress)
-        stack.enter_context(listening(steps.begin))
-        yield steps
+        progress = ProgressLine(line)
+        stack.enter_context(listening(progress.begin))
+        yield progress
 
 
 def _progress_line() -> Progress:
-    """One line that names the step and counts the seconds; it is gone when the steps are done."""
+    """One line that names the step and counts the seconds; it disappears when they are done."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

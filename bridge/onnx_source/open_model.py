@@ -24,10 +24,10 @@ from gluon2caffe.bridge.onnx_source.file import ModelFile, read_file
 from gluon2caffe.bridge.onnx_source.float32 import refuse_non_finite, use_float32
 from gluon2caffe.bridge.onnx_source.functions import inline_functions
 from gluon2caffe.bridge.onnx_source.inputs import FixedShape, fix_inputs
+from gluon2caffe.bridge.onnx_source.integer_inputs import integers_as_float32
 from gluon2caffe.bridge.onnx_source.structure import check_structure, check_unique
 from gluon2caffe.bridge.onnx_source.validity import check_nodes
 from gluon2caffe.bridge.onnx_source.weights import StoredValues, is_large, stored
-from gluon2caffe.bridge.onnx_source.whole_inputs import take_as_float
 from gluon2caffe.bridge.origins import read_sources, record
 from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
 
@@ -92,7 +92,7 @@ def open_model(
     notes = _settle(graph)
     check_nodes(graph)
     refuse_impossible_blobs(graph)
-    notes += take_as_float(graph)
+    notes += integers_as_float32(graph)
     if not allow_non_finite:
         refuse_non_finite(graph)
     return OpenedModel(graph, notes)

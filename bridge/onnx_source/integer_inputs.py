@@ -23,7 +23,7 @@ _MOVING = frozenset(
 # fmt: on
 
 
-def take_as_float(graph: gs.Graph) -> list[str]:
+def integers_as_float32(graph: gs.Graph) -> list[str]:
     """Let integer and boolean inputs that are still read be float32; drop the others; return notes.
 
     Raises:

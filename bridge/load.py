@@ -17,7 +17,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe import ssd_heads
 from gluon2caffe.bridge.onnx_source import open_model, reading
-from gluon2caffe.bridge.progress import step
+from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.write import check_size
 
@@ -102,7 +102,7 @@ def _opened(
 def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool) -> Loaded:
     from gluon2caffe.bridge import export
 
-    step("Exporting to ONNX")
+    announce("Exporting to ONNX")
     if outputs:
         # What the user cuts away may have no ONNX form. Names that only the graph has are left to `cut_at`.
         with suppress(SourceError):
@@ -141,7 +141,7 @@ def trace(source: Source, input_shape: InputShape | None) -> Any:
     """A Gluon net, or a pair of checkpoint files, as a `bridge.export.TracedNet`."""
     from gluon2caffe.bridge import export
 
-    step("Tracing the net")
+    announce("Tracing the net")
     shape: Any = DEFAULT_INPUT_SHAPE if input_shape is None else input_shape
     if is_checkpoint(source):
         symbol_file, params_file = (Path(fspath(part)).expanduser() for part in source)

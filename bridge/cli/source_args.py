@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gluon2caffe.bridge.cli.options import Shape, SourceWords
+from gluon2caffe.bridge.cli.options import Shape, SourceArgs
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 _SUFFIXES = (".onnx", ".json", ".params")
@@ -24,19 +24,19 @@ class Found:
         stem: what to call files made of it.
         files: the files it is read from.
         zoo_name: what can only be the name of a zoo net, else None.
-        words: what the user said.
+        arguments: as the user gave them.
     """
 
     title: str
     stem: str
     files: tuple[Path, ...]
     zoo_name: str | None
-    words: SourceWords
+    arguments: SourceArgs
 
     def open(self) -> Any:
         """The source as the library takes it; for a zoo net this builds it, and may download its weights."""
         if self.zoo_name is not None:
-            return _zoo_net(self.zoo_name, self.words)
+            return _zoo_net(self.zoo_name, self.arguments)
         return self.files if len(self.files) == 2 else self.files[0]
 
     def usual_shape(self) -> Shape | None:
@@ -48,31 +48,36 @@ class Found:
         return zoo_input_shape(self.zoo_name)
 
 
-def find_source(words: SourceWords) -> Found:
+def find_source(arguments: SourceArgs) -> Found:
     """Tell which kind of source the user means, and check that its files are there, without reading them.
 
     Raises:
         SourceError: there is no such file, or a checkpoint is not complete.
         click.UsageError: options that do not go with this kind of source.
     """
-    if words.random and words.params is not None:
+    if arguments.random and arguments.params is not None:
         raise click.UsageError("--random and PARAMS exclude each other.")
-    path = Path(words.source).expanduser()
+    path = Path(arguments.source).expanduser()
     # A folder does not hide the zoo net it was named after.
-    if not path.is_file() and path.suffix not in _SUFFIXES and words.source.isprintable() and path.name == words.source:
-        return _zoo_source(words)
-    if words.random or words.classes is not None:
-        option = "--random" if words.random else "--classes"
-        raise click.UsageError(f"{option} goes with the name of a zoo net, not with a file such as {words.source}.")
+    if (
+        not path.is_file()
+        and path.suffix not in _SUFFIXES
+        and arguments.source.isprintable()
+        and path.name == arguments.source
+    ):
+        return _zoo_source(arguments)
+    if arguments.random or arguments.classes is not None:
+        option = "--random" if arguments.random else "--classes"
+        raise click.UsageError(f"{option} goes with the name of a zoo net, not with a file such as {arguments.source}.")
     _existing(path)
     if path.suffix == ".params":
         raise SourceError(f"{path} holds parameters only. Name the symbol file first: net-symbol.json {path}.")
     if path.suffix == ".json":
-        params = _existing(words.params) if words.params is not None else _params_beside(path)
-        return Found(f"{path.name}, {params.name}", _plain_stem(path), (path, params), None, words)
-    if words.params is not None:
+        params = _existing(arguments.params) if arguments.params is not None else _params_beside(path)
+        return Found(f"{path.name}, {params.name}", _plain_stem(path), (path, params), None, arguments)
+    if arguments.params is not None:
         raise click.UsageError(f"PARAMS goes with a symbol .json file or a zoo net; {path.name} has its weights in it.")
-    return Found(path.name, path.stem, (path,), None, words)
+    return Found(path.name, path.stem, (path,), None, arguments)
 
 
 def _plain_stem(symbol: Path) -> str:
@@ -92,16 +97,18 @@ def _params_beside(symbol: Path) -> Path:
     raise SourceError(f"There are several parameter files beside {symbol.name}: give one of them as PARAMS: {names}.")
 
 
-def _zoo_source(words: SourceWords) -> Found:
+def _zoo_source(arguments: SourceArgs) -> Found:
     """What may be a zoo net; whether it is one shows when it is opened, since GluonCV takes seconds to import."""
-    if words.classes is not None and not words.random and words.params is None:
+    if arguments.classes is not None and not arguments.random and arguments.params is None:
         raise click.UsageError("--classes needs --random or PARAMS: pretrained weights are for the usual classes.")
-    if words.params is None:
-        weights = ", random weights" if words.random else ", pretrained"
-        return Found(f"{words.source} of GluonCV's zoo{weights}", words.source, (), words.source.lower(), words)
-    params = _existing(words.params)
-    title = f"{words.source} of GluonCV's zoo, {params.name}"
-    return Found(title, words.source, (params,), words.source.lower(), words)
+    if arguments.params is None:
+        weights = ", random weights" if arguments.random else ", pretrained"
+        return Found(
+            f"{arguments.source} of GluonCV's zoo{weights}", arguments.source, (), arguments.source.lower(), arguments
+        )
+    params = _existing(arguments.params)
+    title = f"{arguments.source} of GluonCV's zoo, {params.name}"
+    return Found(title, arguments.source, (params,), arguments.source.lower(), arguments)
 
 
 def _existing(path: Path) -> Path:
@@ -111,16 +118,16 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _zoo_net(name: str, words: SourceWords) -> Any:
+def _zoo_net(name: str, arguments: SourceArgs) -> Any:
     """Build a zoo net with the weights the user wants; SourceError where the name or the weights are not to be had."""
     from gluon2caffe.bridge.zoo import zoo_net
 
-    _require_zoo_name(words.source)
-    options = {} if words.classes is None else {"classes": words.classes}
-    if words.params is None:
-        return zoo_net(name, random=words.random, **options)
+    _require_zoo_name(arguments.source)
+    options = {} if arguments.classes is None else {"classes": arguments.classes}
+    if arguments.params is None:
+        return zoo_net(name, random=arguments.random, **options)
     net = zoo_net(name, random=True, **options)
-    params = words.params.expanduser()
+    params = arguments.params.expanduser()
     try:
         net.load_parameters(str(params))
     except Exception as error:  # MXNet raises AssertionError, ValueError or its own, by what is wrong

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from gluon2caffe.bridge.cli.options import SourceWords
-from gluon2caffe.bridge.cli.source import Found, find_source
+from gluon2caffe.bridge.cli.options import SourceArgs
+from gluon2caffe.bridge.cli.source_args import Found, find_source
 
 
 def _found(source: str, params: Path | None = None) -> Found:
-    return find_source(SourceWords(source, params, random=params is None and "." not in source, classes=None))
+    return find_source(SourceArgs(source, params, random=params is None and "." not in source, classes=None))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ __all__ = [
     "concat",
     "constant_like",
     "convolution",
-    "cut",
     "deconvolution",
     "eltwise",
     "flattened",
@@ -44,6 +43,7 @@ __all__ = [
     "reshape",
     "scale",
     "scale_by",
+    "slices",
     "softmax",
     "unary",
     "weighted_sum",
@@ -143,7 +143,7 @@ def concat(net: NetBuilder, bottoms: Sequence[Blob], axis: int, *, part: str = "
     return net.one("Concat", bottoms, part=part, concat_param={"axis": axis})
 
 
-def cut(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part: str = "slice") -> list[Blob]:
+def slices(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part: str = "slice") -> list[Blob]:
     """Slice `x` along `axis` into pieces of these lengths."""
     points = np.cumsum(lengths)[:-1].tolist()
     return net.add("Slice", [x], part=part, slice_param={"axis": axis, "slice_point": points})

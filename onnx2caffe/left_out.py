@@ -1,25 +1,28 @@
-"""ONNX operators that are not converted, and why: a table in docs/operators.md is made from this."""
+"""Unsupported ONNX operators and the reason for each; source of a table in docs/operators.md and of error texts."""
 
 from __future__ import annotations
 
-_BITS = "works on the bits of whole numbers, as many as 64; a Caffe blob holds float32"
-_NO_NUMBER = "tells what is no number; readers differ in which of two operands MAX and ReLU keep where one is NaN"
-_ANGLE = "an angle of any size would have to be brought into one turn first, which needs rounding"
-_NOT_YET = "polynomials would give it, as they give Erf; not done, since no net for pictures is known to use it"
-_ROUNDING = "could be had only from how sums are rounded, which a reader that merges layers or has other floats undoes"
-_DATA = "what it reads or makes depends on the values: Caffe's shapes and places are fixed before it runs"
-_CONTROL = "a graph inside the graph: fold it first (onnxruntime or onnx-simplifier make a flat graph where they can)"
-_RECURRENT = "a loop over the data; stock Caffe's own recurrent layers are of another form and few readers have them"
-_SEQUENCE = "a sequence, an optional value or text: Caffe has blobs only"
+_BITS = "bitwise operations on integers of up to 64 bits; a Caffe blob holds float32"
+_NAN = "tests for NaN or infinity; readers disagree on how MAX and ReLU treat NaN"
+_ANGLE = "needs range reduction modulo 2π, i.e. rounding, which Caffe lacks"
+_NOT_YET = "not implemented: a polynomial would do, as for Erf, but no vision model is known to use it"
+_ROUNDING = (
+    "Caffe has no rounding layer; emulating it with float32 rounding tricks breaks on readers that fuse layers or use "
+    "other precisions"
+)
+_DATA = "output shape or indices depend on the data; Caffe fixes shapes and indices before it runs"
+_CONTROL = "has a subgraph; flatten it first with onnxruntime or onnx-simplifier where they can"
+_RECURRENT = "a loop over the data; Caffe's recurrent layers have another form and few readers support them"
+_SEQUENCE = "works on sequences, optional values or strings; Caffe has tensors (blobs) only"
 _RANDOM = "random numbers"
-_QUANTISED = "quantised numbers; Caffe computes in float32 only"
+_QUANTISED = "quantised; Caffe computes in float32 only"
 _LOSS = "a training loss"
 _SIGNAL = "signal processing on complex or windowed data"
-_SAMPLING = "places between pixels that are themselves computed; stock Caffe has no such sampling"
+_SAMPLING = "samples at computed positions between pixels; no stock Caffe layer does"
 
 _BY_REASON = {
     _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
-    _NO_NUMBER: "IsInf IsNaN",
+    _NAN: "IsInf IsNaN",
     _ANGLE: "Cos Sin Tan",
     _NOT_YET: "Acos Asin Atan",
     _ROUNDING: "Ceil Floor Round Mod",

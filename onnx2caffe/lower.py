@@ -10,6 +10,7 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
 from gluon2caffe.onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
+from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
 from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
 from gluon2caffe.onnx2caffe.fuse import fuse, origin_of
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
@@ -19,7 +20,6 @@ from gluon2caffe.onnx2caffe.registry import find_lowering
 from gluon2caffe.onnx2caffe.targets import profile_named
 from gluon2caffe.onnx2caffe.targets.check import require_fields
 from gluon2caffe.onnx2caffe.tidy import tidy
-from gluon2caffe.onnx2caffe.written_out import WRITTEN_OUT
 
 # Of one operator, in the text of an error; the error holds all of them.
 MOST_SHOWN = 5
@@ -136,8 +136,8 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
 def _why(node: gs.Node) -> str:
     if node.domain:
         return ""
-    if node.op in WRITTEN_OUT:
-        return f", but as {WRITTEN_OUT[node.op]}"
+    if node.op in DECOMPOSED:
+        return f"; it is only supported as {DECOMPOSED[node.op]}"
     return f": {LEFT_OUT[node.op]}" if node.op in LEFT_OUT else ""
 
 

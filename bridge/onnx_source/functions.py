@@ -13,7 +13,7 @@ import onnx.inliner
 from onnx import helper, numpy_helper
 
 from gluon2caffe.onnx2caffe.errors import SourceError
-from gluon2caffe.onnx2caffe.written_out import DEFINED_BY_OTHERS
+from gluon2caffe.onnx2caffe.decomposed import DEFINED_BY_ONNX
 from gluon2caffe.ssd_heads.functions import DOMAIN as HEADS_DOMAIN
 
 Key = tuple[str, str]
@@ -38,7 +38,7 @@ def inline_functions(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str,
     foreign = [(function.domain, function.name) for function in model.functions if function not in own]
     _refuse_twice([(function.domain, function.name) for function in model.functions])
     _refuse_recursion(model)
-    standard = [("", name) for name in sorted({node.op_type for node in model.graph.node} & DEFINED_BY_OTHERS)]
+    standard = [("", name) for name in sorted({node.op_type for node in model.graph.node} & DEFINED_BY_ONNX)]
     if not foreign and not standard:
         return model, {}
     callers = list(model.graph.node)

@@ -97,7 +97,7 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
     if len(runs) <= MOST_PIECES and net.profile.has("Slice"):
         points = sorted({0, length, *(start for start, _ in runs), *(start + count for start, count in runs)})
         sizes = [b - a for a, b in pairwise(points)]
-        pieces = layers.cut(net, x, sizes, axis, part=part) if len(sizes) > 1 else [x]
+        pieces = layers.slices(net, x, sizes, axis, part=part) if len(sizes) > 1 else [x]
         taken = [
             piece
             for start, count in runs
@@ -115,7 +115,7 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
 def pieces(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part: str = "pieces") -> list[Blob]:
     """`x` cut into pieces of these lengths along `axis`: one Slice, or a matrix for each where there is none."""
     if net.profile.has("Slice"):
-        return layers.cut(net, x, lengths, axis, part=part)
+        return layers.slices(net, x, lengths, axis, part=part)
     ends = np.cumsum(lengths).tolist()
     return [_range(net, x, axis, end - length, length, part) for end, length in zip(ends, lengths, strict=True)]
 
@@ -127,7 +127,7 @@ def _range(net: NetBuilder, x: Blob, axis: int, start: int, count: int, part: st
     if not net.profile.has("Slice"):
         return linear_along(net, x, axis, np.eye(length, dtype=np.float32)[start : start + count], part=part)
     sizes = [size for size in (start, count, length - start - count) if size]
-    return layers.cut(net, x, sizes, axis, part=part)[1 if start else 0]
+    return layers.slices(net, x, sizes, axis, part=part)[1 if start else 0]
 
 
 def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:

@@ -34,7 +34,7 @@ def _operands(node: Node) -> tuple[Blob, Array | None, bool]:
 
 def _refuse_old_broadcast(node: Node) -> None:
     if node.attr("broadcast", 0):
-        raise UnsupportedNodeError("it broadcasts in the form of opset 6", "convert the model to opset 7 or later")
+        raise UnsupportedNodeError("it uses opset-6 `broadcast=1`", "convert the model to opset 7 or later")
 
 
 @lowering("Add")

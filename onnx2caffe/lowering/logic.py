@@ -14,7 +14,7 @@ from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge
 from gluon2caffe.onnx2caffe.lowering.broadcasting import add, add_constant, constant_blob, multiply
-from gluon2caffe.onnx2caffe.lowering.piecewise import step
+from gluon2caffe.onnx2caffe.lowering.piecewise import heaviside
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
 
@@ -39,7 +39,7 @@ def opposite(net: NetBuilder, truth: Blob, part: str = "") -> Blob:
 
 def is_not_zero(net: NetBuilder, x: Blob) -> Blob:
     """1 where x is not 0, else 0."""
-    return step(net, layers.absolute(net, x, part="magnitude"))
+    return heaviside(net, layers.absolute(net, x, part="magnitude"))
 
 
 def _difference(node: Node, net: NetBuilder) -> Blob:
@@ -52,11 +52,11 @@ def _difference(node: Node, net: NetBuilder) -> Blob:
 
 
 def _greater(node: Node, net: NetBuilder) -> Blob:
-    return step(net, _difference(node, net))
+    return heaviside(net, _difference(node, net))
 
 
 def _less(node: Node, net: NetBuilder) -> Blob:
-    return step(net, layers.power(net, _difference(node, net), scale=-1.0, part="turned"))
+    return heaviside(net, layers.power(net, _difference(node, net), scale=-1.0, part="turned"))
 
 
 @lowering("Greater", since=7)

@@ -9,8 +9,8 @@ from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.broadcasting import multiply
 from gluon2caffe.onnx2caffe.lowering.padding import as_picture, from_picture, pair, spatial_pair, window_pads
+from gluon2caffe.onnx2caffe.lowering.reductions import total
 from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
-from gluon2caffe.onnx2caffe.lowering.totals import total
 from gluon2caffe.onnx2caffe.node import Node, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
 

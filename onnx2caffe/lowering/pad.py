@@ -48,7 +48,7 @@ def _pad(node: Node, net: NetBuilder, pads: list[int], value: float) -> Blob:
             # A negative pad cuts.
             kept = range(max(0, -front), x.shape[axis] - max(0, -behind))
             if not kept:
-                raise UnsupportedNodeError(f"it cuts out nothing along axis {axis}")
+                raise UnsupportedNodeError(f"the result is empty along axis {axis}")
             x = select(net, x, axis, kept, part=f"cut{axis}")
     before, after = [max(0, pad) for pad in before], [max(0, pad) for pad in after]
     if mode == "constant":

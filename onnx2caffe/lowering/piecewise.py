@@ -75,7 +75,7 @@ def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
     return x
 
 
-def step(net: NetBuilder, x: Blob, part: str = "step") -> Blob:
+def heaviside(net: NetBuilder, x: Blob, part: str = "step") -> Blob:
     """1 where x > 0, else 0."""
     return layers.relu(net, _steep(net, x, part)[0], part=part)
 
@@ -122,7 +122,7 @@ def thresholded_relu(node: Node, net: NetBuilder) -> Blob:
     x, alpha = node.blob(), node.attr("alpha", 1.0)
     if alpha == 0.0:
         return layers.relu(net, x)
-    return layers.eltwise(net, [x, step(net, layers.power(net, x, shift=-alpha, part="beyond"))], "PROD")
+    return layers.eltwise(net, [x, heaviside(net, layers.power(net, x, shift=-alpha, part="beyond"))], "PROD")
 
 
 @lowering("Shrink")
@@ -133,7 +133,7 @@ def shrink(node: Node, net: NetBuilder) -> Blob:
         raise UnsupportedNodeError(f"its lambd {edge} is negative, so that the pieces overlap")
     pieces = []
     for sign, side in ((1.0, "above"), (-1.0, "below")):
-        beyond = step(net, layers.power(net, x, scale=sign, shift=-edge, part=f"beyond_{side}"), side)
+        beyond = heaviside(net, layers.power(net, x, scale=sign, shift=-edge, part=f"beyond_{side}"), side)
         moved = layers.power(net, x, shift=-sign * bias, part=f"moved_{side}") if bias else x
         pieces.append(layers.eltwise(net, [moved, beyond], "PROD", part=side))
     return layers.eltwise(net, pieces, "SUM")

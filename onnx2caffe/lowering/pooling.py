@@ -17,8 +17,8 @@ from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import join, select
 from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
 from gluon2caffe.onnx2caffe.lowering.padding import axis_pads, pair
+from gluon2caffe.onnx2caffe.lowering.reductions import largest, mean
 from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
-from gluon2caffe.onnx2caffe.lowering.totals import largest, mean
 from gluon2caffe.onnx2caffe.lowering.window import Window
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering

@@ -10,7 +10,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge
-from gluon2caffe.onnx2caffe.lowering.totals import total
+from gluon2caffe.onnx2caffe.lowering.reductions import total
 from gluon2caffe.onnx2caffe.lowering.transposition import transpose
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 

@@ -11,8 +11,8 @@ import numpy as np
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.broadcasting import add, multiply_constant
-from gluon2caffe.onnx2caffe.lowering.piecewise import step
-from gluon2caffe.onnx2caffe.lowering.totals import largest
+from gluon2caffe.onnx2caffe.lowering.piecewise import heaviside
+from gluon2caffe.onnx2caffe.lowering.reductions import largest
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
 
@@ -86,4 +86,4 @@ def places(net: NetBuilder, x: Blob, axis: int, *, last: bool = False) -> Blob:
 def is_largest(net: NetBuilder, x: Blob, axis: int) -> Blob:
     """1 where x is the largest along `axis`, else 0."""
     behind = add(net, largest(net, x, [axis]), x, -1.0)
-    return layers.power(net, step(net, behind, "behind"), scale=-1.0, shift=1.0, part="is_largest")
+    return layers.power(net, heaviside(net, behind, "behind"), scale=-1.0, shift=1.0, part="is_largest")

@@ -9,7 +9,7 @@ import numpy as np
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.broadcasting import add, affine, multiply
-from gluon2caffe.onnx2caffe.lowering.totals import mean
+from gluon2caffe.onnx2caffe.lowering.reductions import mean
 from gluon2caffe.onnx2caffe.node import Node, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
 

@@ -40,7 +40,7 @@ def _slice(node: Node, net: NetBuilder, starts: list[int], ends: list[int], axes
         axis = axis_of(axis, x.rank)
         kept = range(x.shape[axis])[start:end:step]
         if not kept:
-            raise UnsupportedNodeError(f"it cuts out nothing along axis {axis}")
+            raise UnsupportedNodeError(f"the result is empty along axis {axis}")
         x = select(net, x, axis, kept, part=f"slice{axis}")
     return x
 

@@ -8,7 +8,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.broadcasting import add
 from gluon2caffe.onnx2caffe.lowering.ranking import is_largest, places
-from gluon2caffe.onnx2caffe.lowering.totals import largest, total
+from gluon2caffe.onnx2caffe.lowering.reductions import largest, total
 from gluon2caffe.onnx2caffe.node import Node, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
 

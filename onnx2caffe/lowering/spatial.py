@@ -36,7 +36,7 @@ def crop(net: NetBuilder, x: Blob, start: Pair, size: Pair, *, part: str = "crop
         lengths = [first, length, x.shape[axis] - first - length]
         kept = [piece for piece in lengths if piece]
         if len(kept) > 1:
-            pieces = layers.cut(net, x, kept, axis, part=f"{part}_{'hw'[axis - 2]}")
+            pieces = layers.slices(net, x, kept, axis, part=f"{part}_{'hw'[axis - 2]}")
             x = pieces[1 if first else 0]
     return x
 

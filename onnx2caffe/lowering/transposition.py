@@ -55,8 +55,8 @@ def _swap(net: NetBuilder, x: Blob) -> Blob:
             "choose the target 'ssd'",
         )
     if second <= first:
-        columns = layers.cut(net, x, [1] * second, 2, part="columns") if second > 1 else [x]
+        columns = layers.slices(net, x, [1] * second, 2, part="columns") if second > 1 else [x]
         return layers.reshape(net, join(net, columns, 1), (front, second, first, rest), part="swapped")
-    rows = layers.cut(net, x, [1] * first, 1, part="rows") if first > 1 else [x]
+    rows = layers.slices(net, x, [1] * first, 1, part="rows") if first > 1 else [x]
     turned = [layers.reshape(net, row, (front, second, 1, rest), part="row") for row in rows]
     return join(net, turned, 2)

@@ -107,7 +107,7 @@ def _eltwise(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: S
     if len(bottoms) > profile.limits.eltwise_bottoms:
         return f"takes {profile.limits.eltwise_bottoms} blobs in an Eltwise layer, not {len(bottoms)}"
     if message.eltwise_param.coeff and not profile.limits.eltwise_coeff:
-        return "passes over the coefficients of an Eltwise layer"
+        return "ignores Eltwise coefficients"
     return None
 
 

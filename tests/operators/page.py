@@ -11,10 +11,10 @@ from pathlib import Path
 
 import onnx
 
+from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
 from gluon2caffe.onnx2caffe.targets import PROFILES, Profile
 from gluon2caffe.onnx2caffe.targets.profile import Limits
-from gluon2caffe.onnx2caffe.written_out import WRITTEN_OUT
 from tests.operators.measure import Taken, measure, operators
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
@@ -36,11 +36,11 @@ def render(table: dict[str, Taken]) -> str:
     """The page."""
     parts = [HEAD.format(version=onnx.__version__) + "\n".join(support_rows(table).values())]
     parts.append(
-        "## Written out\n\nOperators that others stand for before the net is lowered.\n\n"
-        + "\n".join(rows_of(WRITTEN_OUT, "written out as").values())
+        "## Decomposed\n\nOperators that are replaced by others before lowering.\n\n"
+        + "\n".join(rows_of(DECOMPOSED, "replaced by").values())
     )
     parts.append(
-        "## Left out\n\nOperators that are refused. A net that has one can be cut before it with `outputs=[...]`.\n\n"
+        "## Unsupported\n\nOperators that are refused. Cut a net before them with `outputs=[...]`.\n\n"
         + "\n".join(rows_of(LEFT_OUT, "why").values())
     )
     parts.append("## What each target takes\n\n" + "\n".join(map(_target, PROFILES.values())).rstrip())

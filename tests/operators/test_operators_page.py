@@ -3,8 +3,8 @@
 import onnx.defs
 import pytest
 
+from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
-from gluon2caffe.onnx2caffe.written_out import WRITTEN_OUT
 from tests.operators.measure import Taken, beyond_installed, measure, operators
 from tests.operators.page import PAGE, rows_of, support_rows
 
@@ -27,7 +27,7 @@ def test_page_is_fresh(measured: dict[str, Taken]) -> None:
         if name not in unknown and not lines.issuperset(row.splitlines())
     }
     assert stale == {}, "run `make docs`"
-    rows = [*rows_of(LEFT_OUT, "why").values(), *rows_of(WRITTEN_OUT, "written out as").values()]
+    rows = [*rows_of(LEFT_OUT, "why").values(), *rows_of(DECOMPOSED, "replaced by").values()]
     assert lines.issuperset(line for row in rows for line in row.splitlines()), "run `make docs`"
 
 
@@ -35,13 +35,13 @@ def test_page_lists_no_operator_that_is_gone(measured: dict[str, Taken]) -> None
     listed = {
         line.split(" | ")[0][2:] for line in _lines() if line.startswith("| ") and not line.startswith("| operator")
     }
-    assert listed - set(operators()) - set(LEFT_OUT) - set(WRITTEN_OUT) == set()
+    assert listed - set(operators()) - set(LEFT_OUT) - set(DECOMPOSED) == set()
 
 
-def test_every_operator_is_lowered_or_written_out_or_left_out_with_a_reason() -> None:
+def test_every_operator_is_lowered_or_decomposed_or_unsupported_with_a_reason() -> None:
     known = {schema.name for schema in onnx.defs.get_all_schemas() if not schema.domain}
-    assert known - set(operators()) - set(LEFT_OUT) - set(WRITTEN_OUT) == set()
-    assert set(operators()) & set(LEFT_OUT) == set(operators()) & set(WRITTEN_OUT) == set(LEFT_OUT) & set(WRITTEN_OUT)
+    assert known - set(operators()) - set(LEFT_OUT) - set(DECOMPOSED) == set()
+    assert set(operators()) & set(LEFT_OUT) == set(operators()) & set(DECOMPOSED) == set(LEFT_OUT) & set(DECOMPOSED)
     assert set(operators()) & set(LEFT_OUT) == set()
 
 

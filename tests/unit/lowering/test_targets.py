@@ -168,7 +168,7 @@ def _layer(kind: str, **params: object) -> LayerParameter:
             _layer("Eltwise", eltwise_param={"coeff": [1, -1]}),
             [(1, 2)] * 2,
             (1, 2),
-            "passes over the coefficients",
+            "ignores Eltwise coefficients",
         ),
         (
             Limits(equal_dilation=True),

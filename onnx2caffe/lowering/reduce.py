@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.broadcasting import add
-from gluon2caffe.onnx2caffe.lowering.totals import largest, mean, product, smallest, total
+from gluon2caffe.onnx2caffe.lowering.reductions import largest, mean, product, smallest, total
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
 

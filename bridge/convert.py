@@ -17,7 +17,7 @@ from gluon2caffe.bridge.cut import cut_at
 from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE, InputShape, Source, load_graph
 from gluon2caffe.bridge.normalize import normalize
 from gluon2caffe.bridge.normalize.fold_padding import fold_padding
-from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
+from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
 from gluon2caffe.bridge.origins import all_sources, write_sources
 from gluon2caffe.bridge.preprocessing import append_softmax, make_preprocessing, prepend_preprocessing
 from gluon2caffe.bridge.progress import announce
@@ -69,7 +69,7 @@ def to_intermediate(
     if outputs is not None:
         cut_at(graph, outputs)
     if preprocessing is not None:
-        settle_shapes(graph)
+        infer_and_fold(graph)
         fold_padding(graph)
         prepend_preprocessing(graph, preprocessing)
     normalize(graph, merge_bn=merge_bn)

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.bridge.normalize.decompose.batch_norm import decompose_computed_batch_norm
+from gluon2caffe.bridge.normalize.decompose.einsum import decompose_einsum
+from gluon2caffe.bridge.normalize.decompose.recurrent import decompose_recurrent
 from gluon2caffe.bridge.normalize.fold_affine import fold_affine
 from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
 from gluon2caffe.bridge.normalize.fold_padding import fold_padding
+from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
 from gluon2caffe.bridge.normalize.name_nodes import name_nodes
-from gluon2caffe.bridge.normalize.push_transposes import settle_transposes
+from gluon2caffe.bridge.normalize.push_transposes import reduce_transposes
 from gluon2caffe.bridge.normalize.remove_no_ops import remove_no_ops
-from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
-from gluon2caffe.bridge.normalize.write_out.batch_norm import write_out_computed_statistics
-from gluon2caffe.bridge.normalize.write_out.einsum import write_out_einsum
-from gluon2caffe.bridge.normalize.write_out.recurrent import write_out_recurrent
 
 Pass = Callable[[gs.Graph], bool]
 
@@ -29,13 +29,13 @@ def passes(*, merge_bn: bool) -> list[Pass]:
     """
     folds: list[Pass] = [fold_batch_norm, fold_affine] if merge_bn else []
     return [
-        settle_shapes,
-        write_out_computed_statistics,
-        write_out_recurrent,
-        write_out_einsum,
-        settle_shapes,
+        infer_and_fold,
+        decompose_computed_batch_norm,
+        decompose_recurrent,
+        decompose_einsum,
+        infer_and_fold,
         remove_no_ops,
-        settle_transposes,
+        reduce_transposes,
         fold_padding,
         *folds,
         name_nodes,

@@ -17,20 +17,20 @@ def write_canonical_forms(graph: gs.Graph) -> bool:
         if node.domain:
             continue
         if node.op == "CastLike" and node.inputs[1].dtype is not None:
-            _name_type(node)
+            _cast_like_to_cast(node)
             changed = True
         elif node.op == "Compress" and isinstance(node.inputs[1], gs.Constant):
-            _name_places(node, graph)
+            _compress_to_gather(node, graph)
             changed = True
         elif node.op == "SplitToSequence":
-            changed |= _name_pieces(node, graph)
+            changed |= _sequence_to_split(node, graph)
         elif node.op == "MeanVarianceNormalization":
             # Its definition by other operators, through which a check of the intermediate infers, reads the attribute.
             node.attrs.setdefault("axes", _DEFAULT_AXES)
     return changed
 
 
-def _name_type(node: gs.Node) -> None:
+def _cast_like_to_cast(node: gs.Node) -> None:
     """CastLike as the Cast to the type of its second input, of which nothing else is used."""
     kind = node.inputs[1].dtype
     to = kind if isinstance(kind, int) else helper.np_dtype_to_tensor_dtype(np.dtype(kind))
@@ -38,7 +38,7 @@ def _name_type(node: gs.Node) -> None:
     node.inputs = node.inputs[:1]
 
 
-def _name_places(node: gs.Node, graph: gs.Graph) -> None:
+def _compress_to_gather(node: gs.Node, graph: gs.Graph) -> None:
     """Compress by a constant condition as the Gather of what it marks, of all numbers where it has no axis."""
     name = node.outputs[0].name
     marked = np.flatnonzero(node.inputs[1].values)
@@ -53,7 +53,7 @@ def _name_places(node: gs.Node, graph: gs.Graph) -> None:
     node.inputs = [source, gs.Constant(f"{name}/marked", marked.astype(np.int64))]
 
 
-def _name_pieces(node: gs.Node, graph: gs.Graph) -> bool:
+def _sequence_to_split(node: gs.Node, graph: gs.Graph) -> bool:
     """SplitToSequence whose pieces are all taken out at constant places as the Split into these."""
     readers = list(node.outputs[0].outputs)
     x, axis = node.inputs[0], node.attrs.get("axis", 0)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.bridge.normalize.decompose.batch_norm import is_in_training
 from gluon2caffe.bridge.normalize.fold_affine import absorb_affine
 from gluon2caffe.bridge.normalize.surgery import is_only_reader, producer, take_over_output
-from gluon2caffe.bridge.normalize.write_out.batch_norm import is_in_training
 
 
 def fold_batch_norm(graph: gs.Graph) -> bool:

@@ -43,7 +43,7 @@ class _Group:
     transposes: list[gs.Node] = field(default_factory=list)
 
 
-def settle_transposes(graph: gs.Graph) -> bool:
+def reduce_transposes(graph: gs.Graph) -> bool:
     """Merge and move Transposes until they become no fewer."""
     changed = merge_transposes(graph)
     left = _count(graph)

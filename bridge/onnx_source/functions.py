@@ -12,8 +12,8 @@ import onnx
 import onnx.inliner
 from onnx import helper, numpy_helper
 
-from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.decomposed import DEFINED_BY_ONNX
+from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads.functions import DOMAIN as HEADS_DOMAIN
 
 Key = tuple[str, str]

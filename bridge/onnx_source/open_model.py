@@ -13,7 +13,7 @@ from onnx import helper
 from onnx_graphsurgeon.logger import G_LOGGER
 
 from gluon2caffe.bridge.cut import cut_at
-from gluon2caffe.bridge.normalize.settle_shapes import settle_shapes
+from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
 from gluon2caffe.bridge.onnx_source.content import (
     check_weights_fit,
     refuse_impossible_blobs,
@@ -118,14 +118,14 @@ def _settle(graph: gs.Graph) -> list[str]:
     Shapes come first, since shape arithmetic may rely on its precision.
     """
     try:
-        settle_shapes(graph)
+        infer_and_fold(graph)
         return use_float32(graph)
     except ConversionError:
         # Where precisions are mixed, which ONNX does not allow, they may fit together in float32.
         notes = use_float32(graph)
         if not notes:
             raise
-        settle_shapes(graph)
+        infer_and_fold(graph)
         return [*notes, *use_float32(graph)]
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
 from gluon2caffe.bridge.normalize.surgery import is_read
-from gluon2caffe.bridge.normalize.write_out.replacement import Replacement
 from gluon2caffe.onnx2caffe.node import is_static
 
 _TRAINING_AS_ATTRIBUTE = 14
@@ -26,17 +26,17 @@ def is_in_training(node: gs.Node, opset: int) -> bool:
     return any(tensor.name for tensor in node.outputs[1:])
 
 
-def write_out_training(graph: gs.Graph) -> bool:
+def decompose_training_batch_norm(graph: gs.Graph) -> bool:
     """Write out those in training mode whose running statistics nothing reads."""
-    return _write_out(graph, lambda node: is_in_training(node, graph.opset))
+    return _decompose(graph, lambda node: is_in_training(node, graph.opset))
 
 
-def write_out_computed_statistics(graph: gs.Graph) -> bool:
+def decompose_computed_batch_norm(graph: gs.Graph) -> bool:
     """Write out those whose mean or variance is computed; the shapes of what that makes are to be settled."""
-    return _write_out(graph, lambda node: not all(isinstance(node.inputs[i], gs.Constant) for i in (3, 4)))
+    return _decompose(graph, lambda node: not all(isinstance(node.inputs[i], gs.Constant) for i in (3, 4)))
 
 
-def _write_out(graph: gs.Graph, wanted: Callable[[gs.Node], bool]) -> bool:
+def _decompose(graph: gs.Graph, wanted: Callable[[gs.Node], bool]) -> bool:
     changed = False
     for node in list(graph.nodes):
         if node.op != "BatchNormalization" or node.domain or not wanted(node):

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.normalize.write_out.replacement import Replacement
+from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
 from gluon2caffe.onnx2caffe.node import is_static
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
@@ -23,13 +23,13 @@ _ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))
 _REDUCE_SUM_WITH_AXES_AS_INPUT = 13
 
 
-def write_out_einsum(graph: gs.Graph) -> bool:
+def decompose_einsum(graph: gs.Graph) -> bool:
     """Write out every Einsum of static shapes."""
     changed = False
     for node in list(graph.nodes):
         if node.op != "Einsum" or node.domain or any(not is_static(tensor) for tensor in node.inputs):
             continue
-        _WrittenOut(graph, node).put_in(*_letters(node))
+        _Decomposition(graph, node).put_in(*_letters(node))
         changed = True
     return changed
 
@@ -57,7 +57,7 @@ class _Term:
         return [int(self.tensor.shape[self.letters.index(letter)]) for letter in letters]
 
 
-class _WrittenOut:
+class _Decomposition:
     """The nodes that take one Einsum's place."""
 
     def __init__(self, graph: gs.Graph, node: gs.Node) -> None:

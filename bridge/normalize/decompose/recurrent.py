@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
 from gluon2caffe.bridge.normalize.surgery import Array, is_read
-from gluon2caffe.bridge.normalize.write_out.replacement import Replacement
 from gluon2caffe.onnx2caffe.node import is_static
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
@@ -24,7 +24,7 @@ _DEFAULT_ACTIVATIONS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["S
 _SEQUENCE_LENGTHS = 4
 
 
-def write_out_recurrent(graph: gs.Graph) -> bool:
+def decompose_recurrent(graph: gs.Graph) -> bool:
     """Write out every such node; the shapes of what that makes are to be settled.
 
     One stays whose weights or number of steps are computed, that has functions with numbers of their own, or that
@@ -32,13 +32,13 @@ def write_out_recurrent(graph: gs.Graph) -> bool:
     """
     changed = False
     for node in list(graph.nodes):
-        if node.op in _DEFAULT_ACTIVATIONS and not node.domain and _can_be_written_out(node):
+        if node.op in _DEFAULT_ACTIVATIONS and not node.domain and _can_be_decomposed(node):
             _Unrolled(Replacement(graph, node)).put_in()
             changed = True
     return changed
 
 
-def _can_be_written_out(node: gs.Node) -> bool:
+def _can_be_decomposed(node: gs.Node) -> bool:
     static = is_static(node.inputs[0])
     weights = all(isinstance(_input(node, index), (gs.Constant, type(None))) for index in (1, 2, 3, 7))
     known = all(name.lower() in _ACTIVATIONS for name in node.attrs.get("activations", []))

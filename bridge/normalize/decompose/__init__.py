@@ -1,0 +1,1 @@
+"""Operators decomposed into simpler ones, which are lowered."""

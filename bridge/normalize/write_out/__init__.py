@@ -1,1 +1,0 @@
-"""Operators written out as simpler ones, which are lowered."""

@@ -7,6 +7,7 @@
 #   make benchmark   speed and memory, as ratios to copying and writing the weights once
 #   make conformance run ONNX's conformance tests again and write docs/conformance.md
 #   make docs        write the generated pages again from what was measured
+#   make site        build the documentation in build/site, as web pages with a search
 #   make dist        build the wheel and the source distribution, and try the wheel in an empty environment
 #   make proto       generate onnx2caffe/caffe_pb2.py again
 
@@ -18,7 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-onnx zoo benchmark conformance docs dist proto check-python caffe clean
+.PHONY: demo test test-onnx zoo benchmark conformance docs site dist proto check-python caffe clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
@@ -54,6 +55,11 @@ docs: $(READY)
 
 conformance: $(READY) caffe
 	$(BIN)/python -m tests.conformance.measure
+
+site: $(READY)
+	$(BIN)/pip install --quiet -e '.[site]'
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	@echo "Open build/site/index.html"
 
 dist: $(READY)
 	$(BIN)/pip install --quiet -e '.[release]'

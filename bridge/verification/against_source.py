@@ -58,7 +58,7 @@ def verify(
             samples to draw, normally distributed, or whole numbers of 0 to 255 where the source takes such.
         files: the prefix at which a CaffeModel is saved already; it is saved to a folder of its own otherwise.
         readers: where to run it; every reader found on this machine if left out.
-        tolerance: largest |difference| allowed, as a part of the largest |output| of the source.
+        tolerance: largest absolute difference allowed, as a part of the largest absolute output of the source.
         seed: of the drawn samples.
         conversion: for a saved pair, the keyword arguments that it was converted with.
 

@@ -70,7 +70,7 @@ def load_graph(
         return _opened(path, path.name, given, outputs, allow_non_finite)
     if is_ssd:
         return _load_ssd(source, given, heads, priors, allow_non_finite)
-    return _exported(trace(source, given), outputs, allow_non_finite)
+    return _exported(trace(source, given, outputs), outputs, allow_non_finite)
 
 
 def _refuse_ssd_options(heads: str, priors: str) -> None:
@@ -108,7 +108,8 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
         with suppress(SourceError):
             traced = export.cut_net(traced, outputs)
     check_size((name, 4 * math.prod(array.shape)) for name, array in traced.params.items())
-    return Loaded(export.export_graph(traced, allow_non_finite=allow_non_finite), traced.name)
+    graph = export.export_graph(traced, allow_non_finite=allow_non_finite)
+    return Loaded(graph, traced.name, notes=list(traced.notes))
 
 
 def _load_ssd(
@@ -137,16 +138,22 @@ def _load_ssd(
     return replace(loaded, arrays={"priors": values})
 
 
-def trace(source: Source, input_shape: InputShape | None) -> Any:
-    """A Gluon net, or a pair of checkpoint files, as a `bridge.export.TracedNet`."""
+def trace(source: Source, input_shape: InputShape | None, outputs: Sequence[str] | None = None) -> Any:
+    """A Gluon net, or a pair of checkpoint files, as a `bridge.export.TracedNet`.
+
+    Files are cut at `outputs` before anything is asked of what lies behind them; names that only the exported graph
+    has are left to `cut_at`.
+    """
     from gluon2caffe.bridge import export
 
-    announce("Tracing the net")
-    shape: Any = DEFAULT_INPUT_SHAPE if input_shape is None else input_shape
     if is_checkpoint(source):
+        announce("Reading the files")
         symbol_file, params_file = (Path(fspath(part)).expanduser() for part in source)
-        return export.load_checkpoint(symbol_file, params_file, shape)
+        given: Any = input_shape
+        return export.load_checkpoint(symbol_file, params_file, given, outputs)
+    announce("Tracing the net")
     if is_gluon_block(source):
+        shape: Any = DEFAULT_INPUT_SHAPE if input_shape is None else input_shape
         return export.trace_block(source, shape)
     raise SourceError(
         f"A source must be a Gluon HybridBlock, a pair (symbol file, params file), the path of an .onnx file or an "

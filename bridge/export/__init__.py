@@ -2,7 +2,7 @@
 
 `trace_block` and `load_checkpoint` give a `TracedNet`, `cut_net` ends it earlier, `export_graph` makes it an
 ``onnx_graphsurgeon.Graph``.
-MXNet is imported only when one of the first two is called.
+MXNet is imported only for a live net; files are read without it.
 """
 
 from gluon2caffe.bridge.export.checkpoint import load_checkpoint
@@ -10,6 +10,7 @@ from gluon2caffe.bridge.export.cut import cut_net
 from gluon2caffe.bridge.export.graph import export_graph
 from gluon2caffe.bridge.export.mx2onnx import patched_mx2onnx
 from gluon2caffe.bridge.export.mxnet_loader import load_gluoncv, load_mxnet
+from gluon2caffe.bridge.export.symbol_graph import mxnet_symbol
 from gluon2caffe.bridge.export.trace import trace_block
 from gluon2caffe.bridge.export.traced import TracedNet
 
@@ -20,6 +21,7 @@ __all__ = [
     "load_checkpoint",
     "load_gluoncv",
     "load_mxnet",
+    "mxnet_symbol",
     "patched_mx2onnx",
     "trace_block",
 ]

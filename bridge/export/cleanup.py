@@ -1,9 +1,8 @@
 """Making a symbol fit for export before any shape is known: unique names, no loss layers, nothing foreign."""
 
 from collections.abc import Callable
-from typing import Any
 
-from gluon2caffe.bridge.export.symbol_graph import SymbolGraph, SymbolNode
+from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph, SymbolNode
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 _FOREIGN = {
@@ -92,9 +91,3 @@ def replace_losses(graph: SymbolGraph) -> bool:
         node.inputs = node.inputs[:1]
         _LOSSES[node.op](node)
     return bool(losses)
-
-
-def rebuilt(graph: SymbolGraph, mxnet: Any) -> tuple[SymbolGraph, Any]:
-    """Build the symbol of a changed graph and read it again without what has become unreachable."""
-    symbol = graph.to_symbol(mxnet)
-    return SymbolGraph.parse(symbol), symbol

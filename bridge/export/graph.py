@@ -8,10 +8,11 @@ import onnx.helper
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.export.mx2onnx import IR_VERSION, OPSET
-from gluon2caffe.bridge.export.symbol_graph import SymbolGraph
+from gluon2caffe.bridge.export.mx2onnx_driver import translate_through_mxnet
 from gluon2caffe.bridge.export.traced import TracedNet
 from gluon2caffe.bridge.export.translation import Translation, translate
-from gluon2caffe.bridge.export.weights import own_copy
+from gluon2caffe.bridge.export.weights import own_values
+from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph
 from gluon2caffe.bridge.origins import record
 
 
@@ -27,9 +28,9 @@ def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
             infinite weights without `allow_non_finite`.
 
     """
-    params = {name: tuple(array.shape) for name, array in traced.params.items()}
-    symbol_graph = SymbolGraph.with_shapes(traced.symbol, traced.input_shapes, params)
-    translation = translate(symbol_graph, set(traced.params), traced.name)
+    symbol_graph = traced.graph
+    driver = translate if traced.from_files else translate_through_mxnet
+    translation = driver(symbol_graph, set(traced.params), traced.name)
     model = onnx.helper.make_model(translation.proto, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
     graph = gs.import_onnx(model)
     graph.name, graph.ir_version = traced.name, IR_VERSION
@@ -54,7 +55,9 @@ def _fill_constants(
 
     def copy_of(name: str) -> np.ndarray[Any, Any]:
         if name not in copies:
-            copies[name] = own_copy(name, traced.params[name], allow_non_finite=allow_non_finite)
+            copies[name] = own_values(
+                name, traced.params[name], allow_non_finite=allow_non_finite, from_file=traced.from_files
+            )
         return copies[name]
 
     for name, tensor in tensors.items():

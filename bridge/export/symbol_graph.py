@@ -1,119 +1,63 @@
-"""An MXNet symbol as plain nodes: operators, attributes, inputs and the shapes MXNet infers for every output."""
+"""Between MXNet's symbols and plain graphs, with the shapes that MXNet infers."""
 
 import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gluon2caffe.bridge.export.messages import reason_of, shortened
+from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.onnx2caffe.errors import SourceError
 
-Shape = tuple[int, ...]
-VARIABLE = "null"  # the operator name MXNet's JSON gives to inputs and parameters
+
+def parse_mxnet_symbol(symbol: Any) -> SymbolGraph:
+    """Read the nodes of an ``mx.sym.Symbol``; no shapes yet."""
+    graph = json.loads(symbol.tojson())
+    nodes = [
+        SymbolNode(
+            name=node["name"],
+            op=node["op"],
+            attrs=dict(node.get("attrs", {})),
+            inputs=[(entry[0], entry[1]) for entry in node["inputs"]],
+        )
+        for node in graph["nodes"]
+    ]
+    return SymbolGraph(nodes, [(entry[0], entry[1]) for entry in graph["heads"]])
 
 
-@dataclass
-class SymbolNode:
-    """One node of the symbol's JSON.
+def graph_with_shapes(symbol: Any, inputs: Mapping[str, Shape], params: Mapping[str, Shape]) -> SymbolGraph:
+    """Read the nodes of an ``mx.sym.Symbol``, with the shape that MXNet infers for every output.
 
-    ``inputs`` are pairs (index of the producing node, which of its outputs); ``tensors`` and ``shapes`` name and
-    measure the visible outputs and are filled by `with_shapes`.
+    Raises:
+        SourceError: the shapes do not fit together, or do not determine all others.
+
     """
-
-    name: str
-    op: str
-    attrs: dict[str, str]
-    inputs: list[tuple[int, int]]
-    tensors: list[str] = field(default_factory=list)
-    shapes: list[Shape] = field(default_factory=list)
-
-    @property
-    def is_variable(self) -> bool:
-        """Whether this is an input or a parameter."""
-        return self.op == VARIABLE
-
-
-@dataclass
-class SymbolGraph:
-    """The nodes of a symbol in topological order, and its outputs as (node, output) pairs."""
-
-    nodes: list[SymbolNode]
-    heads: list[tuple[int, int]]
-
-    @classmethod
-    def parse(cls, symbol: Any) -> "SymbolGraph":
-        """Read the nodes of an ``mx.sym.Symbol``; no shapes yet."""
-        graph = json.loads(symbol.tojson())
-        nodes = [
-            SymbolNode(
-                name=node["name"],
-                op=node["op"],
-                attrs=dict(node.get("attrs", {})),
-                inputs=[(entry[0], entry[1]) for entry in node["inputs"]],
-            )
-            for node in graph["nodes"]
-        ]
-        return cls(nodes, [(entry[0], entry[1]) for entry in graph["heads"]])
-
-    @classmethod
-    def with_shapes(cls, symbol: Any, inputs: Mapping[str, Shape], params: Mapping[str, Shape]) -> "SymbolGraph":
-        """Read the nodes of a symbol, with the shape of every output inferred from those of inputs and parameters.
-
-        Raises:
-            SourceError: the shapes do not fit together, or do not determine all others.
-
-        """
-        graph = cls.parse(symbol)
-        internals = symbol.get_internals()
-        listed = internals.list_outputs()
-        shapes = infer_shapes(internals, inputs, params).outputs
-        if len(listed) == len(graph.nodes):
-            owners: Iterable[str] = (node.name for node in graph.nodes)
-        else:
-            owners = (internals[index].name for index in range(len(listed)))
-        by_name = {node.name: node for node in graph.nodes}
-        for owner, output, shape in zip(owners, listed, shapes, strict=True):
-            node = by_name.get(owner)
-            if node is None:
-                raise SourceError(
-                    f"{owner} makes several tensors that MXNet does not tell apart; it cannot be exported."
-                )
-            node.tensors.append(tensor_name(node, output, len(node.tensors)))
-            node.shapes.append(shape)
-        return graph
-
-    def to_symbol(self, mxnet: Any) -> Any:
-        """Build the ``mx.sym.Symbol`` of the nodes the outputs need."""
-        kept = self._reachable()
-        number = {old: new for new, old in enumerate(kept)}
-        nodes = [
-            {
-                "op": node.op,
-                "name": node.name,
-                "attrs": node.attrs,
-                "inputs": [[number[source], index, 0] for source, index in node.inputs],
-            }
-            for node in (self.nodes[old] for old in kept)
-        ]
-        text = {
-            "nodes": nodes,
-            "arg_nodes": [index for index, node in enumerate(nodes) if node["op"] == VARIABLE],
-            "heads": [[number[source], index, 0] for source, index in self.heads],
-            "attrs": {"mxnet_version": ["int", 10901]},
-        }
-        return mxnet.sym.load_json(json.dumps(text))
-
-    def _reachable(self) -> list[int]:
-        wanted = {source for source, _ in self.heads}
-        for index in range(len(self.nodes) - 1, -1, -1):
-            if index in wanted:
-                wanted.update(source for source, _ in self.nodes[index].inputs)
-        return sorted(wanted)
+    graph = parse_mxnet_symbol(symbol)
+    internals = symbol.get_internals()
+    listed = internals.list_outputs()
+    shapes = infer_shapes(internals, inputs, params).outputs
+    if len(listed) == len(graph.nodes):
+        owners: Iterable[str] = (node.name for node in graph.nodes)
+    else:
+        owners = (internals[index].name for index in range(len(listed)))
+    by_name = {node.name: node for node in graph.nodes}
+    for owner, output, shape in zip(owners, listed, shapes, strict=True):
+        node = by_name.get(owner)
+        if node is None:
+            raise SourceError(f"{owner} makes several tensors that MXNet does not tell apart; it cannot be exported.")
+        node.tensors.append(_tensor_name(node, output, len(node.tensors)))
+        node.shapes.append(shape)
+    return graph
 
 
-def tensor_name(node: SymbolNode, listed: str, index: int) -> str:
+def mxnet_symbol(graph: SymbolGraph, mxnet: Any) -> Any:
+    """Build the ``mx.sym.Symbol`` of a graph."""
+    return mxnet.sym.load_json(json.dumps(graph.to_json()))
+
+
+def _tensor_name(node: SymbolNode, listed: str, index: int) -> str:
     """Name one output of a node: the node's own name, followed by the output's number where there are several.
 
     `listed` is the name MXNet lists for this output (``conv0_output``, ``split0_output1``).

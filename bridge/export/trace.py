@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gluon2caffe.bridge.export.cleanup import give_unique_names, rebuilt, refuse_foreign_kinds
+from gluon2caffe.bridge.export.cleanup import give_unique_names, refuse_foreign_kinds
 from gluon2caffe.bridge.export.group_norm import symbolic_group_norm
 from gluon2caffe.bridge.export.messages import reason_of, shortened
 from gluon2caffe.bridge.export.mxnet_loader import load_mxnet
-from gluon2caffe.bridge.export.symbol_graph import Shape, SymbolGraph, infer_shapes
+from gluon2caffe.bridge.export.symbol_graph import graph_with_shapes, infer_shapes, mxnet_symbol, parse_mxnet_symbol
 from gluon2caffe.bridge.export.traced import InputShapes, TracedNet, checked_shape, output_names
+from gluon2caffe.bridge.mxnet_files.graph import Shape
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 
@@ -35,14 +36,15 @@ def trace_block(net: Any, input_shapes: InputShapes) -> TracedNet:
     given: Mapping[str, Any] = input_shapes if isinstance(input_shapes, Mapping) else {"data": input_shapes}
     shapes = {key: checked_shape(key, shape) for key, shape in given.items()}
     symbol = _trace(mxnet, net, list(shapes), name)
-    graph = SymbolGraph.parse(symbol)
+    graph = parse_mxnet_symbol(symbol)
     refuse_foreign_kinds(graph, name)
     if give_unique_names(graph):
-        graph, symbol = rebuilt(graph, mxnet)
-    used = {node.name for node in graph.nodes if node.is_variable}
+        symbol = mxnet_symbol(graph, mxnet)
+    used = set(graph.variables)
     shapes = {key: shape for key, shape in shapes.items() if key in used}
     params = _parameters(net, symbol, shapes, used, name)
-    return TracedNet(symbol, params, shapes, output_names(graph, symbol), name)
+    graph = graph_with_shapes(symbol, shapes, {key: tuple(array.shape) for key, array in params.items()})
+    return TracedNet(graph, params, shapes, output_names(graph), name)
 
 
 def _trace(mxnet: Any, net: Any, inputs: list[str], name: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gluon2caffe.bridge.export.symbol_graph import Shape, SymbolGraph, tensor_name
+from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 InputShapes = tuple[int, ...] | Mapping[str, tuple[int, ...]]
@@ -15,32 +15,37 @@ class TracedNet:
     """The MXNet side of a conversion.
 
     Attributes:
-        symbol: the ``mx.sym.Symbol`` of the net; every node has a name of its own, loss layers and their labels
-            are replaced by what they compute in inference.
+        graph: the symbol of the net with the shapes of all tensors; every node has a name of its own, loss layers and
+            their labels are replaced by what they compute in inference.
         params: the parameters the symbol uses, by name, as MXNet holds them (``NDArray``, not copied) or as numpy
             arrays.
         input_shapes: shape of each data input, NCHW for images.
         outputs: names of the outputs in the order ``net(x)`` returns them, as they stand in the exported graph.
         name: what the net is called.
+        from_files: whether it was read from files, without MXNet; ``params`` are then views of the file, and writing
+            to them changes nothing else.
+        notes: what was changed or left out on the way in.
 
     """
 
-    symbol: Any
+    graph: SymbolGraph
     params: dict[str, Any]
     input_shapes: dict[str, Shape]
     outputs: tuple[str, ...]
     name: str
+    from_files: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def output_names(graph: SymbolGraph, symbol: Any) -> tuple[str, ...]:
-    """Name the outputs of a symbol: MXNet's names without ``_output``, each once.
+def output_names(graph: SymbolGraph) -> tuple[str, ...]:
+    """Name the outputs of a graph with shapes: MXNet's names without ``_output``, each once.
 
     An output that is also an input, or was already listed, gets a name of its own: ``<tensor>/copy``.
     """
     names: list[str] = []
-    for (source, index), listed in zip(graph.heads, symbol.list_outputs(), strict=True):
+    for source, index in graph.heads:
         node = graph.nodes[source]
-        name = tensor_name(node, listed, index)
+        name = node.tensors[index] if index < len(node.tensors) else node.name
         if node.is_variable or name in names:
             name = _unused(f"{name}/copy", names)
         names.append(name)

@@ -82,18 +82,18 @@ def _as_block(mxnet: Any, source: Source, shapes: InputShape, outputs: Sequence[
     A block runs as a CachedOp; a bound symbol would go through MKLDNN's subgraph backend, which gives wrong numbers on
     some nets.
     """
-    from gluon2caffe.bridge.export import cut_net
+    from gluon2caffe.bridge.export import cut_net, mxnet_symbol
 
-    traced = trace(source, shapes)
+    traced = trace(source, shapes, outputs)
     if outputs is not None:
         traced = cut_net(traced, outputs)
     inputs = [mxnet.sym.var(name) for name in traced.input_shapes]
-    block = mxnet.gluon.SymbolBlock(traced.symbol, inputs)
+    block = mxnet.gluon.SymbolBlock(mxnet_symbol(traced.graph, mxnet), inputs)
     for name, param in block.collect_params().items():
         value = traced.params[name]
         param.shape = tuple(value.shape)
         param.initialize(ctx=mxnet.cpu())
-        param.set_data(value)
+        param.set_data(mxnet.nd.array(value) if isinstance(value, np.ndarray) else value)
     return block
 
 

@@ -1,7 +1,7 @@
-"""One small function per MXNet operator that mxnet.onnx translates wrongly, in pieces, or not at all.
+"""One small function per MXNet operator, with the rule that gives the shapes of its outputs.
 
 Adding an operator: write a function of an `Operator` in the file of its topic and decorate it with the name that
-stands in the symbol's JSON. Importing this package fills `TRANSLATORS`.
+stands in the symbol's JSON and a shape rule. Importing this package fills `TRANSLATORS` and `SHAPE_RULES`.
 """
 
 from gluon2caffe.bridge.export.operators import (
@@ -16,14 +16,18 @@ from gluon2caffe.bridge.export.operators import (
     shape,
     slicing,
 )
-from gluon2caffe.bridge.export.operators.operator import Input, NotExactError, Operator
-from gluon2caffe.bridge.export.operators.registry import TRANSLATORS, translates
+from gluon2caffe.bridge.export.operators.node_reader import Input, NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.operator import Operator
+from gluon2caffe.bridge.export.operators.registry import SHAPE_RULES, TRANSLATORS, translates
 
 __all__ = [
+    "SHAPE_RULES",
     "TRANSLATORS",
     "Input",
+    "NodeReader",
     "NotExactError",
     "Operator",
+    "ShapeError",
     "activation",
     "arithmetic",
     "constants",

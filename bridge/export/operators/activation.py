@@ -1,12 +1,31 @@
-"""Activations whose attributes need care; the plain ones are left to mxnet.onnx."""
+"""Activations."""
 
 from math import sqrt
 
-from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError
+from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.shape_rules import same
+from gluon2caffe.bridge.mxnet_files.graph import Shape
+
+_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softrelu": "Softplus", "softsign": "Softsign"}
 
 
-@translates("LeakyReLU")
+@translates("Activation", shape=same)
+def activation(op: Operator) -> None:
+    """One of five activations, by ``act_type``."""
+    kind = op.text("act_type", "")
+    if kind not in _ACTIVATIONS:
+        raise NotExactError(f"act_type {kind}")
+    op.result(_ACTIVATIONS[kind], [op.inputs[0].name])
+
+
+def _leaky_relu_shape(op: NodeReader) -> list[Shape]:
+    """The random kind has its mask as a second output."""
+    return [op.shape] * (2 if op.text("act_type", "leaky") == "rrelu" else 1)
+
+
+@translates("LeakyReLU", shape=_leaky_relu_shape)
 def leaky_relu(op: Operator) -> None:
     """One of six activations, by ``act_type``."""
     kind = op.text("act_type", "leaky")
@@ -52,20 +71,20 @@ def _gelu(op: Operator) -> None:
 _LEAKY = {"leaky": _leaky, "elu": _elu, "selu": _selu, "prelu": _prelu, "rrelu": _rrelu, "gelu": _gelu}
 
 
-@translates("hard_sigmoid")
+@translates("hard_sigmoid", shape=same)
 def hard_sigmoid(op: Operator) -> None:
     """max(0, min(1, alpha·x + beta))."""
     op.result("HardSigmoid", [op.inputs[0].name], alpha=op.number("alpha", 0.2), beta=op.number("beta", 0.5))
 
 
-@translates("clip")
+@translates("clip", shape=same)
 def clip(op: Operator) -> None:
     """Clip between two constants."""
     low, high = op.constant("min", op.number("a_min")), op.constant("max", op.number("a_max"))
     op.result("Clip", [op.inputs[0].name, low, high])
 
 
-@translates("softmax", "log_softmax", "softmin")
+@translates("softmax", "log_softmax", "softmin", shape=same)
 def softmax(op: Operator) -> None:
     """Softmax, its logarithm, or that of -x, along one axis, after division by the temperature."""
     if op.flag("use_length", False):
@@ -77,7 +96,7 @@ def softmax(op: Operator) -> None:
     op.result("LogSoftmax" if op.kind == "log_softmax" else "Softmax", [source], axis=op.axis(op.integer("axis", -1)))
 
 
-@translates("SoftmaxActivation")
+@translates("SoftmaxActivation", shape=same)
 def softmax_activation(op: Operator) -> None:
     """Softmax over channels.
 

@@ -1,7 +1,12 @@
 """Convolutions and matrix products."""
 
-from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from math import prod
+
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.shape_rules import expect_rank, expect_shape
+from gluon2caffe.bridge.mxnet_files.graph import Shape
 
 _CHANNELS_FIRST = ("NCHW", "NCW", "NCDHW")
 
@@ -12,7 +17,42 @@ def _check_layout(op: Operator) -> None:
         raise NotExactError(f"layout {layout}: only channels-first nets can be exported")
 
 
-@translates("Convolution", "Convolution_v1")
+def _kernel(op: NodeReader) -> Shape:
+    kernel = op.integers("kernel")
+    expect_rank(op, len(kernel) + 2)
+    if not kernel or min(kernel) <= 0:
+        raise ShapeError(f"its kernel is {kernel}")
+    return kernel
+
+
+def _per_axis(op: NodeReader, key: str, default: int, kernel: Shape) -> Shape:
+    values = op.integers(key, (default,) * len(kernel))
+    if len(values) != len(kernel) or min(values) < default:
+        raise ShapeError(f"its {key} is {values} where its kernel is {kernel}")
+    return values
+
+
+def _convolution_shape(op: NodeReader) -> list[Shape]:
+    kernel = _kernel(op)
+    stride, dilate, pad = (
+        _per_axis(op, key, default, kernel) for key, default in (("stride", 1), ("dilate", 1), ("pad", 0))
+    )
+    filters, groups = op.integer("num_filter"), op.integer("num_group", 1)
+    channels = op.shape[1]
+    if groups < 1 or channels % groups or filters % groups:
+        raise ShapeError(f"{channels} channels and {filters} filters in {groups} groups")
+    expect_shape(op, 1, (filters, channels // groups, *kernel))
+    expect_shape(op, 2, (filters,))
+    sizes = tuple(
+        (size + 2 * p - d * (k - 1) - 1) // s + 1
+        for size, k, s, d, p in zip(op.shape[2:], kernel, stride, dilate, pad, strict=True)
+    )
+    if min(sizes) <= 0:
+        raise ShapeError(f"its kernel {kernel} exceeds the input {op.shape}")
+    return [(op.shape[0], filters, *sizes)]
+
+
+@translates("Convolution", "Convolution_v1", shape=_convolution_shape)
 def convolution(op: Operator) -> None:
     """Conv with every attribute written out."""
     _check_layout(op)
@@ -29,7 +69,28 @@ def convolution(op: Operator) -> None:
     )
 
 
-@translates("Deconvolution")
+def _deconvolution_shape(op: NodeReader) -> list[Shape]:
+    kernel = _kernel(op)
+    stride, dilate, pad, extra = (
+        _per_axis(op, key, default, kernel) for key, default in (("stride", 1), ("dilate", 1), ("pad", 0), ("adj", 0))
+    )
+    filters, groups = op.integer("num_filter"), op.integer("num_group", 1)
+    if groups < 1 or op.shape[1] % groups or filters % groups:
+        raise ShapeError(f"{op.shape[1]} channels and {filters} filters in {groups} groups")
+    expect_shape(op, 1, (op.shape[1], filters // groups, *kernel))
+    expect_shape(op, 2, (filters,))
+    sizes = op.integers("target_shape", (0,) * len(kernel))
+    if not any(sizes):
+        sizes = tuple(
+            s * (size - 1) + d * (k - 1) + 1 - 2 * p + a
+            for size, k, s, d, p, a in zip(op.shape[2:], kernel, stride, dilate, pad, extra, strict=True)
+        )
+    if len(sizes) != len(kernel) or min(sizes) <= 0:
+        raise ShapeError(f"its output would have sizes {sizes}")
+    return [(op.shape[0], filters, *sizes)]
+
+
+@translates("Deconvolution", shape=_deconvolution_shape)
 def deconvolution(op: Operator) -> None:
     """ConvTranspose; ``target_shape`` takes the place of pad and adj as MXNet's DeconvolutionParam::InferPad does."""
     _check_layout(op)
@@ -59,7 +120,19 @@ def deconvolution(op: Operator) -> None:
     )
 
 
-@translates("FullyConnected")
+def _fully_connected_shape(op: NodeReader) -> list[Shape]:
+    units = op.integer("num_hidden")
+    flattens = op.flag("flatten", True)
+    width = prod(op.shape[1:]) if flattens else op.shape[-1]
+    weight = op.input(1)
+    if len(weight.shape) == 2 and weight.shape[0] == units and weight.shape[1] != width:
+        raise ShapeError(f"it takes {weight.shape[1]} numbers, the input gives {width}")
+    expect_shape(op, 1, (units, width))
+    expect_shape(op, 2, (units,))
+    return [(op.shape[0], units) if flattens else (*op.shape[:-1], units)]
+
+
+@translates("FullyConnected", shape=_fully_connected_shape)
 def fully_connected(op: Operator) -> None:
     """Gemm over the flattened input, or over its last axis."""
     data, weight = op.inputs[0], op.inputs[1]
@@ -80,7 +153,18 @@ def fully_connected(op: Operator) -> None:
     op.result("Reshape", [product, op.shape_constant("shape", op.output_shape)])
 
 
-@translates("dot")
+def _dot_shape(op: NodeReader) -> list[Shape]:
+    first, second = op.shape, op.input(1).shape
+    if not first or not second:
+        raise ShapeError(f"operands of shapes {first} and {second}")
+    left = first[1:] + first[:1] if op.flag("transpose_a", False) else first
+    right = second[-1:] + second[:-1] if op.flag("transpose_b", False) else second
+    if left[-1] != right[0]:
+        raise ShapeError(f"operands of shapes {first} and {second}")
+    return [(*left[:-1], *right[1:]) or (1,)]
+
+
+@translates("dot", shape=_dot_shape)
 def dot(op: Operator) -> None:
     """Contract the last axis of a with the first of b; ONNX has this for a matrix b."""
     if len(op.inputs[1].shape) != 2 or (op.rank != 2 and op.flag("transpose_a", False)):
@@ -88,13 +172,24 @@ def dot(op: Operator) -> None:
     _matrix_product(op)
 
 
-@translates("batch_dot")
+def _matrix_shape(op: NodeReader) -> list[Shape]:
+    first, second = op.shape, op.input(1).shape
+    if len(first) < 2 or len(second) != len(first) or first[:-2] != second[:-2]:
+        raise ShapeError(f"operands of shapes {first} and {second}")
+    rows, inner = first[:-3:-1] if op.flag("transpose_a", False) else first[-2:]
+    other, columns = second[:-3:-1] if op.flag("transpose_b", False) else second[-2:]
+    if inner != other:
+        raise ShapeError(f"operands of shapes {first} and {second}")
+    return [(*first[:-2], rows, columns)]
+
+
+@translates("batch_dot", shape=_matrix_shape)
 def batch_dot(op: Operator) -> None:
     """Multiply matrices one by one over the leading axis."""
     _matrix_product(op)
 
 
-@translates("_linalg_gemm2")
+@translates("_linalg_gemm2", shape=_matrix_shape)
 def linalg_gemm2(op: Operator) -> None:
     """Multiply matrices over the last two axes, times alpha."""
     if op.integer("axis", -2) != -2:

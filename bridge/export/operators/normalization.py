@@ -4,12 +4,21 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
-from gluon2caffe.bridge.export.symbol_graph import Shape
+from gluon2caffe.bridge.export.operators.shape_rules import expect_shape, same
+from gluon2caffe.bridge.mxnet_files.graph import Shape
 
 
-@translates("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm")
+def _batch_norm_shape(op: NodeReader) -> list[Shape]:
+    channels = (op.shape[op.axis(op.integer("axis", 1))],)
+    for index in range(1, 5):
+        expect_shape(op, index, channels)
+    return [op.shape, channels, channels] if op.flag("output_mean_var", False) else [op.shape]
+
+
+@translates("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", shape=_batch_norm_shape)
 def batch_norm(op: Operator) -> None:
     """BatchNormalization in inference form.
 
@@ -32,13 +41,21 @@ def batch_norm(op: Operator) -> None:
     op.result("Transpose", [normal], perm=[perm.index(index) for index in range(op.rank)])
 
 
-@translates("InstanceNorm")
+@translates("InstanceNorm", shape=same)
 def instance_norm(op: Operator) -> None:
     """InstanceNormalization."""
     op.result("InstanceNormalization", [tensor.name for tensor in op.inputs], epsilon=op.number("eps", 1e-3))
 
 
-@translates("GroupNorm")
+def _with_statistics(op: NodeReader, statistics: Shape) -> list[Shape]:
+    return [op.shape, statistics, statistics] if op.flag("output_mean_var", False) else [op.shape]
+
+
+def _group_norm_shape(op: NodeReader) -> list[Shape]:
+    return _with_statistics(op, (op.shape[0], op.integer("num_groups", 1)))
+
+
+@translates("GroupNorm", shape=_group_norm_shape)
 def group_norm(op: Operator) -> None:
     """InstanceNormalization over (N, groups, everything else); MXNet's gamma and beta are one per group."""
     data, gamma, beta = op.inputs
@@ -49,7 +66,14 @@ def group_norm(op: Operator) -> None:
     op.result("Reshape", [normal, op.shape_constant("shape", op.shape)])
 
 
-@translates("LayerNorm")
+def _layer_norm_shape(op: NodeReader) -> list[Shape]:
+    axis = op.axis(op.integer("axis", -1))
+    expect_shape(op, 1, (op.shape[axis],))
+    expect_shape(op, 2, (op.shape[axis],))
+    return _with_statistics(op, _with_ones(op.shape, (axis,)))
+
+
+@translates("LayerNorm", shape=_layer_norm_shape)
 def layer_norm(op: Operator) -> None:
     """(x - mean) / sqrt(variance + eps) * gamma + beta along one axis."""
     data, gamma, beta = op.inputs
@@ -75,7 +99,7 @@ _L2_AXES: dict[str, Callable[[int], tuple[int, ...]]] = {
 }
 
 
-@translates("L2Normalization")
+@translates("L2Normalization", shape=same)
 def l2_normalization(op: Operator) -> None:
     """Division by sqrt(sum of squares + eps): the eps is inside the root."""
     axes = _L2_AXES[op.text("mode", "instance")](op.rank)
@@ -85,7 +109,7 @@ def l2_normalization(op: Operator) -> None:
     op.result("Div", [op.inputs[0].name, op.step("Sqrt", [shifted], single)])
 
 
-@translates("LRN")
+@translates("LRN", shape=same)
 def local_response_norm(op: Operator) -> None:
     """LRN across channels; ``knorm`` (2 unless given) is what ONNX calls bias."""
     op.result(

@@ -1,7 +1,6 @@
 """What a translation sees of one symbol node, and the ONNX nodes and constants it makes of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,35 +8,21 @@ import numpy.typing as npt
 import onnx
 import onnx.helper
 
-from gluon2caffe.bridge.export.symbol_graph import Shape, SymbolNode
+from gluon2caffe.bridge.export.operators.node_reader import Input, NodeReader
+from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolNode
 
 
-class NotExactError(Exception):
-    """A use of an operator that has no exact ONNX counterpart; the message says why."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """A tensor an operator reads: its name, its static shape, and whether it is a parameter of the net."""
-
-    name: str
-    shape: Shape
-    is_parameter: bool
-
-
-class Operator:
+class Operator(NodeReader):
     """One MXNet operator being translated.
 
-    A translation reads `attrs` through the typed readers, whose defaults are those of the MXNet operator, adds
-    intermediate ONNX nodes with `step` and finishes every visible output with `result`. Names are given here:
-    results are called as the symbol node, everything else ``<symbol node>/<operator or constant>``.
+    A translation reads the node through the methods of `NodeReader`, adds intermediate ONNX nodes with `step` and
+    finishes every visible output with `result`. Names are given here: results are called as the symbol node,
+    everything else ``<symbol node>/<operator or constant>``.
     """
 
     def __init__(self, node: SymbolNode, inputs: Sequence[Input], readers: Sequence[str] = ()) -> None:
         """Wrap `node`; `readers` are the MXNet operators that read its first output."""
-        self.name = node.name
-        self.kind = node.op
-        self.inputs = list(inputs)
+        super().__init__(node, inputs)
         self.output_shapes = node.shapes
         self.readers = tuple(readers)
         self.nodes: list[onnx.NodeProto] = []
@@ -45,68 +30,12 @@ class Operator:
         self.views: dict[str, tuple[str, Shape]] = {}
         self.shapes: dict[str, Shape] = dict(zip(node.tensors, node.shapes, strict=True))
         self.dtypes: dict[str, np.dtype[Any]] = dict.fromkeys(node.tensors, np.dtype(np.float32))
-        self._attrs = node.attrs
         self._tensors = node.tensors
-
-    # What it reads
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of the first input."""
-        return self.inputs[0].shape
 
     @property
     def output_shape(self) -> Shape:
         """Shape of the first output."""
         return self.output_shapes[0]
-
-    @property
-    def rank(self) -> int:
-        """Number of axes of the first input."""
-        return len(self.shape)
-
-    def axis(self, value: int, rank: int | None = None) -> int:
-        """Count a possibly negative axis from the front."""
-        return value % (self.rank if rank is None else rank)
-
-    def has(self, key: str) -> bool:
-        """Whether an attribute is there and is not None."""
-        return self._attrs.get(key, "None") not in ("None", "")
-
-    def text(self, key: str, default: str) -> str:
-        """Read a word."""
-        return self._attrs[key] if self.has(key) else default
-
-    def integer(self, key: str, default: int | None = None) -> int:
-        """Read an integer; without a default it must be there."""
-        return int(float(self._required(key, default)))
-
-    def number(self, key: str, default: float | None = None) -> float:
-        """Read a number; without a default it must be there."""
-        return float(self._required(key, default))
-
-    def flag(self, key: str, default: bool) -> bool:
-        """Read a truth value."""
-        return self._attrs[key] in ("True", "1", "true") if self.has(key) else default
-
-    def optional_integers(self, key: str) -> tuple[int | None, ...]:
-        """Read a tuple that may hold None, such as ``(0, None, 2)``; a lone number is a tuple of one."""
-        words = self.text(key, "").strip("()[] ").replace("L", "").split(",")
-        return tuple(None if word.strip() == "None" else int(word) for word in words if word.strip())
-
-    def integers(self, key: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """Read a tuple of integers; an absent or empty one is the default."""
-        read = tuple(value for value in self.optional_integers(key) if value is not None)
-        return read or default
-
-    def _required(self, key: str, default: float | None) -> str | float:
-        if self.has(key):
-            return self._attrs[key]
-        if default is None:
-            raise NotExactError(f"attribute {key} is missing")
-        return default
-
-    # What it makes
 
     def constant(self, label: str, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
         """Add a constant of its own; returns its tensor name."""

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.shape_rules import expect_rank
+from gluon2caffe.bridge.mxnet_files.graph import Shape
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,31 @@ class _Windows:
         }
 
 
-@translates("Pooling", "Pooling_v1")
+def _pooled_size(size: int, kernel: int, stride: int, pad: int, convention: str) -> int:
+    if convention == "same":
+        return -(-(size + 2 * pad) // stride)
+    span = size + 2 * pad - kernel
+    return 1 + (-(-span // stride) if convention == "full" else span // stride)
+
+
+def _pooling_shape(op: NodeReader) -> list[Shape]:
+    expect_rank(op, 3, 4, 5)
+    if op.flag("global_pool", False):
+        return [op.shape[:2] + (1,) * (op.rank - 2)]
+    kernel = op.integers("kernel")
+    stride = op.integers("stride", (1,) * len(kernel))
+    pad = op.integers("pad", (0,) * len(kernel))
+    sizes = op.shape[2:]
+    if not len(kernel) == len(stride) == len(pad) == len(sizes) or min((*kernel, *stride)) < 1 or min(pad) < 0:
+        raise ShapeError(f"kernel {kernel}, stride {stride}, pad {pad} on an input of shape {op.shape}")
+    if any(k > size + 2 * p for k, size, p in zip(kernel, sizes, pad, strict=True)):
+        raise ShapeError(f"its kernel {kernel} exceeds the input {op.shape}")
+    convention = op.text("pooling_convention", "valid")
+    pooled = (_pooled_size(*each, convention) for each in zip(sizes, kernel, stride, pad, strict=True))
+    return [(*op.shape[:2], *pooled)]
+
+
+@translates("Pooling", "Pooling_v1", shape=_pooling_shape)
 def pooling(op: Operator) -> None:
     """MaxPool, AveragePool or their global forms."""
     if op.text("layout", "NCHW") not in ("NCHW", "NCW", "NCDHW"):
@@ -127,7 +154,16 @@ _WINDOWED = {"max": _max, "avg": _average, "sum": _sum}
 _GLOBAL = {"max": _global_max, "avg": _global_average, "sum": _global_sum}
 
 
-@translates("_contrib_AdaptiveAvgPooling2D")
+def _adaptive_shape(op: NodeReader) -> list[Shape]:
+    expect_rank(op, 4)
+    wanted = op.integers("output_size", (1,))
+    sizes = wanted * 2 if len(wanted) == 1 else wanted
+    if len(sizes) != 2 or min(sizes) < 1:
+        raise ShapeError(f"its output_size is {wanted}")
+    return [(*op.shape[:2], *sizes)]
+
+
+@translates("_contrib_AdaptiveAvgPooling2D", shape=_adaptive_shape)
 def adaptive_average_pooling(op: Operator) -> None:
     """Average over windows from floor(i·in/out) to ceil((i+1)·in/out).
 

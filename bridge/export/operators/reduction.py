@@ -5,30 +5,32 @@ from typing import Any
 import numpy as np
 import onnx
 
-from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError
+from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
-from gluon2caffe.bridge.export.symbol_graph import Shape
+from gluon2caffe.bridge.mxnet_files.graph import Shape
 
 _REDUCTIONS = {
     "sum": "ReduceSum",
-    "sum_axis": "ReduceSum",
     "mean": "ReduceMean",
     "max": "ReduceMax",
-    "max_axis": "ReduceMax",
     "min": "ReduceMin",
-    "min_axis": "ReduceMin",
     "prod": "ReduceProd",
 }
 _NORMS = {1: "ReduceL1", 2: "ReduceL2"}
 
 
-@translates(*_REDUCTIONS)
+def _reduction_shape(op: NodeReader) -> list[Shape]:
+    return [_reduced(op.shape, _axes(op), op.flag("keepdims", False)) or (1,)]
+
+
+@translates(*_REDUCTIONS, shape=_reduction_shape)
 def reduction(op: Operator) -> None:
     """Sum, mean, maximum, minimum or product."""
     _reduce(op, _REDUCTIONS[op.kind])
 
 
-@translates("norm")
+@translates("norm", shape=_reduction_shape)
 def norm(op: Operator) -> None:
     """Sum of absolute values, or root of the sum of squares."""
     order = op.integer("ord", 2)
@@ -37,7 +39,12 @@ def norm(op: Operator) -> None:
     _reduce(op, _NORMS[order])
 
 
-@translates("argmax", "argmin")
+def _arg_shape(op: NodeReader) -> list[Shape]:
+    axes = (op.axis(op.integer("axis")),) if op.has("axis") else tuple(range(op.rank))
+    return [_reduced(op.shape, axes, op.flag("keepdims", False)) or (1,)]
+
+
+@translates("argmax", "argmin", shape=_arg_shape)
 def arg_reduction(op: Operator) -> None:
     """Position of the extreme value along one axis, as a float."""
     if not op.has("axis"):
@@ -50,7 +57,7 @@ def arg_reduction(op: Operator) -> None:
     op.result("Cast", [where], to=onnx.TensorProto.FLOAT)
 
 
-def _axes(op: Operator) -> tuple[int, ...]:
+def _axes(op: NodeReader) -> tuple[int, ...]:
     axes = tuple(op.axis(axis) for axis in op.integers("axis", tuple(range(op.rank))))
     if op.flag("exclude", False) and op.integers("axis"):
         return tuple(axis for axis in range(op.rank) if axis not in axes)

@@ -1,59 +1,122 @@
 """Slices, with every bound written as a plain number."""
 
-from gluon2caffe.bridge.export.operators.operator import NotExactError, Operator
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.shape_rules import expect_rank
+from gluon2caffe.bridge.mxnet_files.graph import Shape
 
 _BEFORE_FIRST = -(2**31)  # where a backward slice ends that takes in the first element
 
+Cuts = dict[int, tuple[int, int, int]]  # axis -> start, end (exclusive), step
 
-@translates("slice")
-def basic_slice(op: Operator) -> None:
-    """The slice a[begin:end:step] of Python, axis by axis."""
+
+def _basic_cuts(op: NodeReader) -> Cuts:
     begin, end, step = (op.optional_integers(key) for key in ("begin", "end", "step"))
     step = step or (None,) * len(begin)
-    cuts = {
+    if not len(begin) == len(end) == len(step) <= op.rank or 0 in step:
+        raise ShapeError(f"begin {begin}, end {end}, step {step} do not fit the shape {op.shape}")
+    return {
         axis: slice(begin[axis], end[axis], step[axis]).indices(op.shape[axis])
         for axis in range(len(begin))
         if (begin[axis], end[axis], step[axis]) != (None, None, None)
     }
-    _finish_slice(op, cuts)
 
 
-@translates("slice_axis")
-def slice_axis(op: Operator) -> None:
-    """The slice along one axis."""
+def _basic_shape(op: NodeReader) -> list[Shape]:
+    return [_cut_shape(op, _basic_cuts(op))]
+
+
+@translates("slice", shape=_basic_shape)
+def basic_slice(op: Operator) -> None:
+    """The slice a[begin:end:step] of Python, axis by axis."""
+    _finish_slice(op, _basic_cuts(op))
+
+
+def _axis_cuts(op: NodeReader) -> Cuts:
     axis = op.axis(op.integer("axis"))
     end = op.integer("end") if op.has("end") else None
-    _finish_slice(op, {axis: slice(op.integer("begin"), end).indices(op.shape[axis])})
+    return {axis: slice(op.integer("begin"), end).indices(op.shape[axis])}
 
 
-@translates("slice_like")
+def _axis_shape(op: NodeReader) -> list[Shape]:
+    return [_cut_shape(op, _axis_cuts(op))]
+
+
+@translates("slice_axis", shape=_axis_shape)
+def slice_axis(op: Operator) -> None:
+    """The slice along one axis."""
+    _finish_slice(op, _axis_cuts(op))
+
+
+def _like_cuts(op: NodeReader) -> Cuts:
+    like = op.input(1).shape
+    axes = [op.axis(axis) for axis in op.integers("axes", tuple(range(op.rank)))]
+    if any(axis >= len(like) or like[axis] > op.shape[axis] for axis in axes):
+        raise ShapeError(f"shape {op.shape} cannot be cut to {like} along axes {axes}")
+    return {axis: (0, like[axis], 1) for axis in axes}
+
+
+def _like_shape(op: NodeReader) -> list[Shape]:
+    return [_cut_shape(op, _like_cuts(op))]
+
+
+@translates("slice_like", shape=_like_shape)
 def slice_like(op: Operator) -> None:
     """The first elements, as many as the second input has, along some axes or all."""
-    axes = op.integers("axes", tuple(range(op.rank)))
-    like = op.inputs[1].shape
-    _finish_slice(op, {op.axis(axis): (0, like[op.axis(axis)], 1) for axis in axes})
+    _finish_slice(op, _like_cuts(op))
 
 
-@translates("Crop")
+def _crop_shape(op: NodeReader) -> list[Shape]:
+    expect_rank(op, 4)
+    sizes = op.inputs[1].shape[2:] if len(op.inputs) > 1 else op.integers("h_w")
+    if len(sizes) != 2 or not all(0 < want <= have for want, have in zip(sizes, op.shape[2:], strict=True)):
+        raise ShapeError(f"shape {op.shape} cannot be cropped to {sizes}")
+    return [(*op.shape[:2], *sizes)]
+
+
+@translates("Crop", shape=_crop_shape)
 def crop(op: Operator) -> None:
     """A window of the spatial axes, of the second input's size or of ``h_w``, at an offset or centred."""
     sizes = op.output_shape[2:]
     offsets = op.integers("offset", (0, 0))
     if op.flag("center_crop", False):
         offsets = tuple((have - want) // 2 for have, want in zip(op.shape[2:], sizes, strict=True))
+    if any(start + want > have for start, want, have in zip(offsets, sizes, op.shape[2:], strict=True)):
+        raise NotExactError(f"a window of {sizes} at {offsets} of {op.shape}")
     _finish_slice(
         op, {axis: (start, start + size, 1) for axis, start, size in zip((2, 3), offsets, sizes, strict=True)}
     )
 
 
-@translates("reverse")
+def _same(op: NodeReader) -> list[Shape]:
+    return [op.shape]
+
+
+@translates("reverse", shape=_same)
 def reverse(op: Operator) -> None:
     """Turn axes around."""
     _finish_slice(op, {op.axis(axis): (op.shape[op.axis(axis)] - 1, -1, -1) for axis in op.integers("axis")})
 
 
-@translates("_split_v2")
+def _parts_shape(op: NodeReader) -> list[Shape]:
+    """Cut in `sections` parts, of which the first are longer by one where they are not equal, or at `indices`."""
+    axis = op.axis(op.integer("axis", 1))
+    size, sections = op.shape[axis], op.integer("sections", 0)
+    if sections > size:
+        raise ShapeError(f"axis {axis} of shape {op.shape} does not split into {sections} parts")
+    starts = op.integers("indices")
+    if sections > 0:
+        starts = tuple(part * (size // sections) + min(part, size % sections) for part in range(sections))
+    ends = (*starts[1:], size)
+    if not starts or any(not 0 <= start < end <= size for start, end in zip(starts, ends, strict=True)):
+        raise ShapeError(f"axis {axis} of shape {op.shape} does not split at {starts}")
+    dropped = op.flag("squeeze_axis", False)
+    sizes = [end - start for start, end in zip(starts, ends, strict=True)]
+    return [(*op.shape[:axis], *(() if dropped else (part,)), *op.shape[axis + 1 :]) for part in sizes]
+
+
+@translates("_split_v2", shape=_parts_shape)
 def split_at(op: Operator) -> None:
     """Cut along one axis at given places, or into equal parts."""
     if op.flag("squeeze_axis", False):
@@ -65,7 +128,16 @@ def split_at(op: Operator) -> None:
     op.results("Split", [op.inputs[0].name, op.shape_constant("split", sizes)], axis=axis)
 
 
-def _finish_slice(op: Operator, cuts: dict[int, tuple[int, int, int]]) -> None:
+def _cut_shape(op: NodeReader, cuts: Cuts) -> Shape:
+    sizes = list(op.shape)
+    for axis, cut in cuts.items():
+        sizes[axis] = len(range(*cut))
+    if min(sizes) < 1:
+        raise ShapeError(f"nothing is left of shape {op.shape}")
+    return tuple(sizes)
+
+
+def _finish_slice(op: Operator, cuts: Cuts) -> None:
     """Slice each axis from start to end (exclusive) by step."""
     taken = {axis: cut for axis, cut in cuts.items() if cut != (0, op.shape[axis], 1)}
     if not taken:

@@ -1,5 +1,6 @@
 """Does the exported graph of a symbol compute what MXNet computes?"""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import onnx
 import onnx_graphsurgeon as gs
 import onnxruntime
 
-from gluon2caffe.bridge.export import export_graph, trace_block
+from gluon2caffe.bridge.export import TracedNet, export_graph, trace_block
+from gluon2caffe.bridge.export.shapes import add_shapes
 
 
 def block_of(mx: Any, symbol: Any, shapes: dict[str, tuple[int, ...]], seed: int = 0) -> Any:
@@ -39,13 +41,29 @@ def run_exported(graph: Any, fed: dict[str, np.ndarray]) -> list[np.ndarray]:
     return list(session.run(None, fed))
 
 
+def assert_drivers_agree(traced: TracedNet) -> None:
+    """Assert that our own walk, with shapes by our own rules, gives the graph that mxnet.onnx's walk gives."""
+    known = {name: tuple(array.shape) for name, array in traced.params.items()}
+    graph = traced.graph.with_heads(traced.graph.heads)
+    add_shapes(graph, {**known, **traced.input_shapes})
+    assert [(node.name, node.tensors, node.shapes) for node in graph.nodes] == [
+        (node.name, node.tensors, node.shapes) for node in traced.graph.nodes
+    ]
+    arrays = {name: array.asnumpy() for name, array in traced.params.items()}
+    ours = export_graph(replace(traced, graph=graph, params=arrays, from_files=True))
+    theirs = export_graph(traced)
+    assert gs.export_onnx(ours) == gs.export_onnx(theirs)
+
+
 def assert_agrees(mx: Any, block: Any, shapes: dict[str, tuple[int, ...]], tolerance: float = 3e-6) -> Any:
     """Assert that all outputs agree to `tolerance` times the largest value; returns the graph."""
     rng = np.random.default_rng(1)
     fed = {name: rng.uniform(-3, 3, shape).astype(np.float32) for name, shape in shapes.items()}
     expected = block(*(mx.nd.array(values) for values in fed.values()))
     expected = [array.asnumpy() for array in (expected if isinstance(expected, (list, tuple)) else [expected])]
-    graph = export_graph(trace_block(block, shapes))
+    traced = trace_block(block, shapes)
+    assert_drivers_agree(traced)
+    graph = export_graph(traced)
     found = run_exported(graph, {tensor.name: fed[tensor.name] for tensor in graph.inputs})
     assert [array.shape for array in found] == [array.shape for array in expected]
     for got, wanted in zip(found, expected, strict=True):

@@ -5,7 +5,7 @@ import pytest
 from agreement_with_mxnet import assert_agrees, run_exported
 from small_nets import SHAPE, hybrid, tiny
 
-from gluon2caffe.bridge.export import export_graph, trace_block
+from gluon2caffe.bridge.export import export_graph, mxnet_symbol, trace_block
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 
@@ -92,7 +92,7 @@ def test_operators_of_one_name_are_told_apart(mx: Any) -> None:
     traced = trace_block(net, SHAPE)
     assert [node.name for node in export_graph(traced).nodes] == ["block_act", "block_act_1", "block_act_2"]
     # The symbol kept for running beside the conversion has the same names.
-    assert traced.symbol.get_internals().list_outputs()[1:] == [
+    assert mxnet_symbol(traced.graph, mx).get_internals().list_outputs()[1:] == [
         "block_act_output",
         "block_act_1_output",
         "block_act_2_output",

@@ -10,12 +10,13 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets.remedy import target_with
 from gluon2caffe.ssd_heads.functions import DOMAIN
 
 
 def _require_layer(net: NetBuilder, kind: str) -> None:
     if not net.profile.has(kind):
-        raise UnsupportedNodeError(f"the target {net.profile.name!r} has no {kind} layer", "choose the target 'ssd'")
+        raise UnsupportedNodeError(f"the target {net.profile.name!r} has no {kind} layer", target_with(kind))
 
 
 @lowering("PriorBox", domain=DOMAIN)

@@ -5,7 +5,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -117,7 +117,7 @@ def check(
     # The cut may have left inputs unused; onnxruntime wants all that are declared.
     missing = {info.name: _zeros(info) for info in source.graph.input if info.name not in raw}
     reference = run_onnx(source, {name: {**raw, **missing}[name] for name in declared}, list(converted.outputs))
-    agrees(converted, fed, reference, tolerance)
+    agrees(converted, fed, reference, tolerance, target=options.get("target", "ssd"))
     return converted
 
 
@@ -126,15 +126,19 @@ def agrees(
     fed: Mapping[str, np.ndarray],
     reference: Mapping[str, np.ndarray],
     tolerance: float = SINGLE_OPERATOR,
+    *,
+    target: str = "ssd",
+    readers: Sequence[str] = (),
 ) -> None:
-    """Assert that every reader computes `reference` (output of the source -> values) from `fed`.
+    """Assert that every reader that reads files for `target` computes `reference` (output -> values) from `fed`.
 
-    The shapes that our own rules see in the layers must be those of `reference`, too.
+    `readers` are the names of those to run, all where none is given. The shapes that our own rules see in the layers
+    must be those of `reference`, too.
     """
     known = blob_shapes(converted)
     for output, expected in reference.items():
         assert known[converted.outputs[output]] == (expected.shape or (1,)), f"{output}\n{converted.prototxt()}"
-    for reader, found in run(converted, fed).items():
+    for reader, found in run(converted, fed, target=target, readers=readers).items():
         for output, expected in reference.items():
             got = found[converted.outputs[output]]
             where = f"{reader}, output {output!r}"
@@ -157,13 +161,17 @@ def blob_shapes(converted: CaffeModel) -> dict[str, tuple[int, ...] | None]:
     return known
 
 
-def run(converted: CaffeModel, fed: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
-    """Reader -> output blob -> values, on every reader that has the layers."""
+def run(
+    converted: CaffeModel, fed: Mapping[str, np.ndarray], *, target: str = "ssd", readers: Sequence[str] = ()
+) -> dict[str, dict[str, np.ndarray]]:
+    """Reader -> output blob -> values, on every reader that has the layers and for which `target` is meant."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         prototxt, caffemodel = converted.save(Path(folder) / "net")
         needed = {layer.type for layer in read_net(prototxt).layer}
         for worker in workers():
+            if not (worker.name in readers if readers else worker.reads_files_for(target)):
+                continue
             lacking = needed - worker.layer_types()
             if lacking:
                 assert not lacking & worker.promised(), f"{worker.name} should have {lacking}"
@@ -175,6 +183,8 @@ def run(converted: CaffeModel, fed: Mapping[str, np.ndarray]) -> dict[str, dict[
             results[worker.name] = worker.run(prototxt, caffemodel, fed, list(converted.outputs.values()))
     if not results and not all(worker.takes(converted) for worker in workers()):
         pytest.skip("no reader here takes blobs of one axis")
+    if not any(worker.reads_files_for(target) for worker in workers()):
+        pytest.skip(f"no reader here reads files for the target {target!r}")
     assert results, f"no reader has the layers {', '.join(sorted(needed))}"
     return results
 
@@ -200,6 +210,11 @@ class LastingWorker:
         if not isinstance(self._reader, OpenCVReader) or _numbers(self.version) < (4, 12):
             return True
         return all(shape is None or len(shape) > 1 for shape in blob_shapes(converted).values())
+
+    def reads_files_for(self, target: str) -> bool:
+        """Whether it reads files for `target`: OpenCV only those that avoid its faults; the Caffes have none."""
+        avoided = {quirk.fault for quirk in PROFILES[target].quirks}
+        return not isinstance(self._reader, OpenCVReader) or avoided >= {q.fault for q in PROFILES["opencv"].quirks}
 
     def promised(self) -> frozenset[str]:
         """The layer types that the target profile of this kind of reader lists."""

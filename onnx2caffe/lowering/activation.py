@@ -11,6 +11,7 @@ from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.broadcasting import multiply_constant
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets import Fault
 
 
 @lowering("Relu")
@@ -42,12 +43,10 @@ def prelu(node: Node, net: NetBuilder) -> Blob:
 
 
 def _prelu(net: NetBuilder, x: Blob, slope: Array) -> Blob:
-    """PReLU, on four axes where fewer or more would go wrong.
-
-    Caffe takes two to four. OpenCV merges PReLU into an Eltwise before it, and then finds a picture's channels only.
-    """
-    behind_eltwise = any(layer.message.type == "Eltwise" and x.name in layer.message.top for layer in net.layers)
-    if x.rank == 4 or (x.rank in (2, 3) and not behind_eltwise):
+    """PReLU, on four axes where fewer or more would go wrong; Caffe takes two to four."""
+    made = layers.producer(net, x)
+    merged = made is not None and made.type == "Eltwise" and net.profile.has_quirk(Fault.PRELU_AFTER_ELTWISE)
+    if x.rank == 4 or (x.rank in (2, 3) and not merged):
         return layers.prelu(net, x, slope)
     picture = layers.reshape(net, x, (*x.shape[:2], *[1] * (2 - x.rank), prod(x.shape[2:]), 1), part="picture")
     return layers.reshape(net, layers.prelu(net, picture, slope, part="prelu"), x.shape, part="shape")

@@ -11,7 +11,7 @@ import numpy as np
 
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
-from gluon2caffe.onnx2caffe.lowering.convolution import spread, transposed
+from gluon2caffe.onnx2caffe.lowering.convolution import spread_where_needed, transposed
 from gluon2caffe.onnx2caffe.lowering.padding import pair
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
@@ -65,6 +65,17 @@ def columns_to_image(node: Node, net: NetBuilder) -> Blob:
     x, channels = node.blob(), node.shape()[1]
     picture = layers.reshape(net, x, (*x.shape[:2], *pair(places)), part="places")
     taps = np.eye(block[0] * block[1], dtype=np.float32).reshape(-1, 1, *block)
-    weight = spread(np.tile(taps, (channels, 1, 1, 1)), dilations)
+    weight = np.tile(taps, (channels, 1, 1, 1))
+    weight, dilations = spread_where_needed(net, weight, dilations)
     begin = pair(pads[:2])
-    return transposed(net, picture, weight, None, stride=strides, group=channels, begin=begin, size=pair(image))
+    return transposed(
+        net,
+        picture,
+        weight,
+        None,
+        stride=strides,
+        dilation=dilations,
+        group=channels,
+        begin=begin,
+        size=pair(image),
+    )

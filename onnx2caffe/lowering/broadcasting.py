@@ -14,6 +14,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder, Shape
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge, select
+from gluon2caffe.onnx2caffe.targets.remedy import other_target
 from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
 
@@ -75,7 +76,7 @@ def _written_constant(net: NetBuilder, like: Blob, constant: Array) -> Blob:
     if aligned.shape[0] != 1:
         raise UnsupportedNodeError(
             f"the target {net.profile.name!r} cannot scale every sample of a batch by values of its own",
-            "choose the target 'ssd'",
+            other_target(lambda profile: profile.limits.scale_axes),
         )
     values = np.ascontiguousarray(np.broadcast_to(aligned, (1, *like.shape[1:])), np.float32).reshape(-1)
     nothing = np.zeros((1, values.size), np.float32)

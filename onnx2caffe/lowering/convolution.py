@@ -15,6 +15,7 @@ from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
 from gluon2caffe.onnx2caffe.lowering.transposition import transpose
 from gluon2caffe.onnx2caffe.node import Node
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets import Fault
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -50,7 +51,8 @@ def _convolved(
             x, before = pad_with_zeros(net, x, before, after), (0, 0)
         else:
             weight, before = longer, (max(before[0], after[0]), max(before[1], after[1]))
-    weight, before = _without_idle_taps(x, weight, before, dilation)
+    if net.profile.has_quirk(Fault.DEPTHWISE_OVER_ONE_ROW):
+        weight, before = _without_padding_taps(x, weight, before, dilation)
     return layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
 
 
@@ -85,11 +87,10 @@ def _conv_of_volume(node: Node, net: NetBuilder) -> Blob:
     return layers.reshape(net, transpose(net, y, (0, 2, 1, 3), part="channels_first"), node.shape(), part="volume")
 
 
-def _without_idle_taps(x: Blob, weight: Array, pad: Pair, dilation: Pair) -> tuple[Array, Pair]:
+def _without_padding_taps(x: Blob, weight: Array, pad: Pair, dilation: Pair) -> tuple[Array, Pair]:
     """The weight without the rows and columns that only ever see padding, where an input of one row or column has them.
 
-    Kernel 2·pad + 1 over one row: only the middle tap meets it. OpenCV reads beyond such inputs in a depthwise
-    convolution with a 3×3 kernel.
+    Kernel 2·pad + 1 over one row: only the middle tap meets it.
     """
     pads = list(pad)
     for i in range(2):
@@ -125,33 +126,47 @@ def _lengthen(weight: Array, before: Pair, after: Pair, dilation: Pair) -> Array
 def conv_transpose(node: Node, net: NetBuilder) -> Blob:
     """A Deconvolution layer without pads where they are unequal or output_padding is given, then cut to size."""
     x = as_picture(net, node.blob())
-    weight, bias = spread(_weight(node), spatial_pair(node, "dilations", 1)), node.optional_constant(2)
-    stride, size = spatial_pair(node, "strides", 1), pair((1, *node.shape()[2:])[-2:])
-    begin = _first_cut(node, full_size(x, weight, stride), size)
-    y = transposed(net, x, weight, bias, stride=stride, group=node.attr("group", 1), begin=begin, size=size)
+    weight, bias = _weight(node), node.optional_constant(2)
+    stride, dilation = spatial_pair(node, "strides", 1), spatial_pair(node, "dilations", 1)
+    weight, dilation = spread_where_needed(net, weight, dilation)
+    size = pair((1, *node.shape()[2:])[-2:])
+    begin = _first_cut(node, full_size(x, weight, stride, dilation), size)
+    group = node.attr("group", 1)
+    y = transposed(net, x, weight, bias, stride=stride, dilation=dilation, group=group, begin=begin, size=size)
     return from_picture(net, y, node.shape())
 
 
-def full_size(x: Blob, weight: Array, stride: Pair) -> Pair:
+def full_size(x: Blob, weight: Array, stride: Pair, dilation: Pair) -> Pair:
     """Rows and columns of a Deconvolution without pads."""
-    return pair([stride[i] * (x.shape[2 + i] - 1) + weight.shape[2 + i] for i in range(2)])
+    extent = [dilation[i] * (weight.shape[2 + i] - 1) + 1 for i in range(2)]
+    return pair([stride[i] * (x.shape[2 + i] - 1) + extent[i] for i in range(2)])
 
 
 def transposed(
-    net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, stride: Pair, group: int, begin: Pair, size: Pair
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Pair,
+    dilation: Pair,
+    group: int,
+    begin: Pair,
+    size: Pair,
 ) -> Blob:
     """A Deconvolution of which `begin` rows and columns are cut off in front, and what is beyond `size` behind.
 
     Negative cuts, in front or behind, add rows and columns of the bias alone.
     """
-    full = full_size(x, weight, stride)
+    full = full_size(x, weight, stride, dilation)
     end = pair([full[i] - begin[i] - size[i] for i in range(2)])
     if begin == end and min(begin) >= 0:
-        return layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, group=group)
+        return layers.deconvolution(net, x, weight, bias, stride=stride, pad=begin, dilation=dilation, group=group)
     # What reaches beyond the full result, in front or (output_padding) behind: zero taps of the kernel there.
     taps = [(max(0, -begin[i]), max(0, -end[i])) for i in range(2)]
-    weight = np.pad(weight, [(0, 0), (0, 0), *taps])
-    y = layers.deconvolution(net, x, weight, bias, stride=stride, group=group, part="full")
+    if np.any(taps):
+        weight, dilation = np.pad(spread(weight, dilation), [(0, 0), (0, 0), *taps]), (1, 1)
+    y = layers.deconvolution(net, x, weight, bias, stride=stride, dilation=dilation, group=group, part="full")
     return crop(net, y, pair([max(0, b) for b in begin]), size)
 
 
@@ -169,8 +184,18 @@ def _first_cut(node: Node, full: Pair, size: Pair) -> Pair:
     return pair([t // 2 if upper else t - t // 2 for t in total])
 
 
+def spread_where_needed(net: NetBuilder, weight: Array, dilation: Pair) -> tuple[Array, Pair]:
+    """The weight and dilation of a Deconvolution; the dilation as zeros in the weight where the target takes none."""
+    taken = net.profile.accepts("Deconvolution", "dilation") and (
+        dilation[0] == dilation[1] or not net.profile.limits.equal_dilation
+    )
+    if taken and not net.profile.has_quirk(Fault.DECONVOLUTION_DILATION):
+        return weight, dilation
+    return spread(weight, dilation), (1, 1)
+
+
 def spread(weight: Array, dilation: Pair) -> Array:
-    """`weight` with its dilation written out as zeros, since OpenCV passes over the dilation of a Deconvolution."""
+    """`weight` with its dilation written out as zeros."""
     if dilation == (1, 1):
         return weight
     kernel = [dilation[i] * (weight.shape[2 + i] - 1) + 1 for i in range(2)]

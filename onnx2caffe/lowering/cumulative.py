@@ -7,7 +7,7 @@ import numpy as np
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import as_planes, join, linear_along, pieces
-from gluon2caffe.onnx2caffe.lowering.piecewise import finite_like
+from gluon2caffe.onnx2caffe.lowering.piecewise import constant_everywhere
 from gluon2caffe.onnx2caffe.node import Node, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
 
@@ -34,7 +34,7 @@ def cumulative_product(node: Node, net: NetBuilder) -> Blob:
     if node.attr("reverse", 0):
         slices.reverse()
     if node.attr("exclusive", 0):
-        first = layers.constant_like(net, finite_like(net, slices[0]), 1.0, part="one")
+        first = constant_everywhere(net, slices[0], 1.0, "", "one")
         slices = [first, *slices[:-1]]
     products = slices[:1]
     for factor in slices[1:]:

@@ -11,7 +11,7 @@ from math import log
 
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
-from gluon2caffe.onnx2caffe.lowering.piecewise import finite_like
+from gluon2caffe.onnx2caffe.lowering.piecewise import constant_everywhere
 from gluon2caffe.onnx2caffe.node import Node
 from gluon2caffe.onnx2caffe.registry import lowering
 
@@ -49,7 +49,7 @@ def _mended(net: NetBuilder, y: Blob, tangent: Blob) -> Blob:
 
 def _minus_near(net: NetBuilder, x: Blob) -> Blob:
     """-min(x, 2⁶⁰)."""
-    minus_far = layers.constant_like(net, finite_like(net, x), -FAR, part="minus_far")
+    minus_far = constant_everywhere(net, x, -FAR, "", "minus_far")
     return layers.eltwise(net, [layers.power(net, x, scale=-1.0, part="minus"), minus_far], "MAX", part="minus_near")
 
 

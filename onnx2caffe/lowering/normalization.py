@@ -9,6 +9,7 @@ from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets import Fault
 
 
 @lowering("BatchNormalization")
@@ -44,7 +45,7 @@ def affine_of_batch_norm(
 def local_response_normalization(node: Node, net: NetBuilder) -> Blob:
     """LRN across channels; both divide alpha by the size.
 
-    OpenCV reads k as 1, so another k is divided out: (k + a·s)^-b = k^-b · (1 + (a/k)·s)^-b.
+    Where k is not read, it is divided out: (k + a·s)^-b = k^-b · (1 + (a/k)·s)^-b.
     """
     size, alpha = node.attr("size", 1), node.attr("alpha", 1e-4)
     beta, k = node.attr("beta", 0.75), node.attr("bias", 1.0)
@@ -53,7 +54,12 @@ def local_response_normalization(node: Node, net: NetBuilder) -> Blob:
     if k <= 0:
         raise UnsupportedNodeError(f"LRN with bias {k}")
     x = node.blob()
-    fields = {"local_size": size, "alpha": alpha / k, "beta": beta}
+    fields = {"local_size": size, "alpha": alpha, "beta": beta}
+    outside = 1.0
+    if k != 1.0 and net.profile.accepts("LRN", "k") and not net.profile.has_quirk(Fault.LRN_BIAS):
+        fields["k"] = k
+    else:
+        fields["alpha"], outside = alpha / k, float(k**-beta)
     picture = x if x.rank == 4 else layers.reshape(net, x, (*x.shape[:2], 1, layers.flattened(x, 2)), part="picture")
     y = layers.reshape(net, layers.unary(net, picture, "LRN", part="lrn", lrn_param=fields), x.shape, part="shape")
-    return y if k == 1.0 else layers.power(net, y, scale=float(k**-beta), part="k")
+    return y if outside == 1.0 else layers.power(net, y, scale=outside, part="k")

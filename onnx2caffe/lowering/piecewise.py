@@ -12,6 +12,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets import Fault
 
 HUGE = 2.0**127
 
@@ -85,7 +86,7 @@ def _steep(net: NetBuilder, x: Blob, part: str) -> tuple[Blob, Blob]:
 
     -max(-2¹²⁷·max(2¹²⁷·x, -1), -1): there is no infinity in it.
     """
-    minus_one = layers.constant_like(net, finite_like(net, x, part), -1.0, part=f"{part}_minus_one")
+    minus_one = constant_everywhere(net, x, -1.0, part, "minus_one")
     steep = layers.power(net, x, scale=HUGE, part=f"{part}_steep")
     steep = layers.eltwise(net, [steep, minus_one], "MAX", part=f"{part}_bounded")
     steeper = layers.power(net, steep, scale=-HUGE, part=f"{part}_steeper")
@@ -96,9 +97,17 @@ def _steep(net: NetBuilder, x: Blob, part: str) -> tuple[Blob, Blob]:
 def finite_like(net: NetBuilder, x: Blob, part: str = "") -> Blob:
     """A blob of the shape of `x` without infinities: its Sigmoid.
 
-    For constants to be made from, which are 0·x + c: not every reader spares itself the product with an infinity.
+    Constants are made as 0·x + c, and 0·∞ is NaN.
     """
     return layers.unary(net, x, "Sigmoid", part=f"{part or 'blob'}_finite")
+
+
+def constant_everywhere(net: NetBuilder, x: Blob, value: float, part: str, name: str) -> Blob:
+    """A blob of the shape of `x`, which may hold infinities, with `value` everywhere."""
+    # Caffe's Power of scale 0 does not read its bottom.
+    spared = net.profile.has("Power") and not net.profile.has_quirk(Fault.ZERO_TIMES_INFINITY)
+    like = x if spared else finite_like(net, x, part)
+    return layers.constant_like(net, like, value, part=f"{part}_{name}" if part else name)
 
 
 @lowering("HardSigmoid")

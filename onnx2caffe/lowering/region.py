@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
-from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
+from gluon2caffe.onnx2caffe.node import Node
 from gluon2caffe.onnx2caffe.registry import lowering
 
 
 @lowering("MaxRoiPool")
 def max_roi_pool(node: Node, net: NetBuilder) -> Blob:
     """ROIPooling; the regions (R, 5) are rows of batch index, x1, y1, x2, y2, as in ONNX."""
-    if not net.profile.has("ROIPooling"):
-        raise UnsupportedNodeError(
-            f"the target {net.profile.name!r} has no ROIPooling layer", "choose a target that has it, such as 'opencv'"
-        )
     height, width = (int(value) for value in node.attr("pooled_shape", [1, 1]))
     fields = {"pooled_h": height, "pooled_w": width, "spatial_scale": node.attr("spatial_scale", 1.0)}
     x, regions = node.blob(0), node.blob(1)

@@ -9,6 +9,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import MOST_PIECES, join
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
+from gluon2caffe.onnx2caffe.targets.remedy import target_with
 
 
 def transpose(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "") -> Blob:
@@ -52,7 +53,7 @@ def _swap(net: NetBuilder, x: Blob) -> Blob:
     if min(first, second) > MOST_PIECES or not net.profile.has("Slice", "Concat"):
         raise UnsupportedNodeError(
             f"the target {net.profile.name!r} has no Permute layer, and pieces by Slice would be too many",
-            "choose the target 'ssd'",
+            target_with("Permute"),
         )
     if second <= first:
         columns = layers.slices(net, x, [1] * second, 2, part="columns") if second > 1 else [x]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.targets import bvlc, mnn, ncnn, nnie, opencv, ssd, tensorrt
 from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
 
 PROFILES: dict[str, Profile] = {
     module.PROFILE.name: module.PROFILE for module in (ssd, bvlc, opencv, ncnn, mnn, tensorrt, nnie)
@@ -19,4 +20,4 @@ def profile_named(name: str) -> Profile:
         raise ConversionError(f"Unknown target {name!r}. Known targets: {', '.join(PROFILES)}.") from None
 
 
-__all__ = ["PROFILES", "Limits", "Profile", "profile_named"]
+__all__ = ["PROFILES", "Fault", "Limits", "Profile", "Quirk", "profile_named"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
 from gluon2caffe.onnx2caffe.targets.profile import Profile
+from gluon2caffe.onnx2caffe.targets.remedy import other_target, target_with
 from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
 Shapes = Sequence[tuple[int, ...]]
@@ -20,12 +21,26 @@ def require_accepted(profile: Profile, message: LayerParameter, bottoms: Shapes,
 
     """
     require_fields(profile, message)
-    for rule in RULES:
-        problem = rule(profile, message, bottoms, tops)
-        if problem is not None:
-            raise UnsupportedNodeError(
-                f"the target {profile.name!r} {problem} (layer {message.name!r})", "choose the target 'ssd'"
-            )
+    problem = _problem(profile, message, bottoms, tops)
+    if problem is not None:
+        raise UnsupportedNodeError(
+            f"the target {profile.name!r} {problem} (layer {message.name!r})",
+            other_target(lambda other: _takes(other, message, bottoms, tops)),
+        )
+
+
+def _problem(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Shapes) -> str | None:
+    problems = (rule(profile, message, bottoms, tops) for rule in RULES)
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _takes(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Shapes) -> bool:
+    return _knows(profile, message) and _problem(profile, message, bottoms, tops) is None
+
+
+def _knows(profile: Profile, message: LayerParameter) -> bool:
+    accepted = (profile.accepts(message.type, name) for name in _written_fields(message))
+    return profile.has(message.type) and all(accepted)
 
 
 def require_fields(profile: Profile, message: LayerParameter) -> None:
@@ -37,14 +52,14 @@ def require_fields(profile: Profile, message: LayerParameter) -> None:
     """
     if not profile.has(message.type):
         raise UnsupportedNodeError(
-            f"the target {profile.name!r} has no {message.type} layer", "choose the target 'ssd'"
+            f"the target {profile.name!r} has no {message.type} layer", target_with(message.type)
         )
-    for name in _written_fields(message):
-        if not profile.accepts(message.type, name):
-            raise UnsupportedNodeError(
-                f"the target {profile.name!r} has no field {name!r} in its {message.type} layer",
-                "choose the target 'ssd'",
-            )
+    refused = [name for name in _written_fields(message) if not profile.accepts(message.type, name)]
+    if refused:
+        raise UnsupportedNodeError(
+            f"the target {profile.name!r} has no field {refused[0]!r} in its {message.type} layer",
+            other_target(lambda other: _knows(other, message)),
+        )
 
 
 def _written_fields(message: LayerParameter) -> Iterator[str]:

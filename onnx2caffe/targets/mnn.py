@@ -14,6 +14,8 @@ PROFILE = Profile(
         }
     ),
     without={
+        "Deconvolution": frozenset({"dilation"}),
+        "LRN": frozenset({"k"}),
         "Pooling": frozenset({"round_mode", "ceil_mode"}),
         "Reshape": frozenset({"axis", "num_axes"}),
     },

@@ -1,6 +1,7 @@
 """ncnn, through caffe2ncnn."""
 
 from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
 
 PROFILE = Profile(
     name="ncnn",
@@ -33,6 +34,7 @@ PROFILE = Profile(
         permute_ranks=frozenset({4}),
         equal_dilation=True,
     ),
+    quirks=(Quirk(Fault.ZERO_TIMES_INFINITY, "ncnn", "1.0.20261020", "src/layer/power.cpp"),),
     sources=(
         "layers and fields: Tencent/ncnn, tools/caffe/caffe2ncnn.cpp and tools/caffe/caffe.proto",
         "axes, Scale, InnerProduct, Permute: Tencent/ncnn, src/layer",

@@ -17,6 +17,8 @@ PROFILE = Profile(
     ),
     without={
         "InnerProduct": frozenset({"axis", "transpose"}),
+        "Deconvolution": frozenset({"dilation"}),
+        "LRN": frozenset({"k"}),
         "Pooling": frozenset({"round_mode", "ceil_mode"}),
     },
     limits=Limits(

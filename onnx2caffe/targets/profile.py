@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
+
 # BVLC Caffe, include/caffe/blob.hpp.
 MOST_AXES = 32
 
@@ -40,7 +42,8 @@ class Profile:
     """A Caffe reader: the layer types and fields it accepts, and where that was found.
 
     `layers` are Caffe layer type names; `without` are the fields of a layer's parameter message that it does not
-    accept, by layer type; `sources` say where each group of entries comes from.
+    accept, by layer type; `sources` say where each group of entries comes from. `quirks` are the faults of the readers
+    that the files are meant for.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Profile:
     sources: tuple[str, ...]
     without: Mapping[str, frozenset[str]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    quirks: tuple[Quirk, ...] = ()
 
     def has(self, *kinds: str) -> bool:
         """Whether the reader has all these layer types."""
@@ -57,3 +61,7 @@ class Profile:
     def accepts(self, kind: str, name: str) -> bool:
         """Whether the reader accepts the field `name` in the parameters of a layer of type `kind`."""
         return name not in self.without.get(kind, frozenset())
+
+    def has_quirk(self, *faults: Fault) -> bool:
+        """Whether a reader that the files are meant for has one of these faults."""
+        return any(quirk.fault in faults for quirk in self.quirks)

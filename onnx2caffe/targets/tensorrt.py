@@ -4,6 +4,7 @@ It passes over Flatten, so a Reshape is written instead, and it has no Slice and
 """
 
 from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
 
 PROFILE = Profile(
     name="tensorrt",
@@ -17,6 +18,8 @@ PROFILE = Profile(
     ),
     without={
         "InnerProduct": frozenset({"axis", "transpose"}),
+        "Deconvolution": frozenset({"dilation"}),
+        "LRN": frozenset({"k"}),
         "Pooling": frozenset({"round_mode", "ceil_mode"}),
     },
     limits=Limits(
@@ -29,6 +32,7 @@ PROFILE = Profile(
         eltwise_bottoms=2,
         eltwise_coeff=False,
     ),
+    quirks=(Quirk(Fault.ZERO_TIMES_INFINITY, "TensorRT", "8", "IScaleLayer, which computes (x·scale + shift)^power"),),
     sources=(
         "layers: NVIDIA/TensorRT, release 8, parsers/caffe/caffeParser/opParsers/opParsers.h",
         "Eltwise (two bottoms, coefficients passed over), Scale (one bottom, per channel), Reshape, Permute, Softmax "

@@ -81,6 +81,9 @@ def _target(profile: Profile) -> str:
     ]
     if limits:
         lines.append(f"Limits (`onnx2caffe/targets/profile.py` says what they mean): {', '.join(limits)}.\n")
+    if profile.quirks:
+        lines.append("Faults of its readers that its files avoid:\n")
+        lines.append("\n".join(f"- {each.reader} {each.versions} {each.fault.value}" for each in profile.quirks) + "\n")
     lines.append("From:\n\n" + "\n".join(f"- {source}" for source in profile.sources) + "\n")
     return "\n".join(lines)
 

@@ -32,6 +32,6 @@ def test_agrees_on_opencv(case: Case) -> None:
 
 def test_refused_where_there_is_no_layer() -> None:
     with pytest.raises(
-        UnsupportedModelError, match=r"the target 'ssd' has no ROIPooling layer. Remedy: choose a target"
+        UnsupportedModelError, match=r"the target 'ssd' has no ROIPooling layer. Remedy: choose the target 'opencv'"
     ):
         gluon2caffe.to_caffe(CASES["whole numbers"].model())

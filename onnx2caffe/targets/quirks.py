@@ -1,0 +1,47 @@
+"""What readers do wrong, as data: a fault has a name that lowerings ask for, a quirk says which reader has it.
+
+A profile lists what its reader *has*; its quirks are where the reader takes a layer and computes something else, or
+fails. A lowering asks `profile.has_quirk(Fault.X)` and then writes another exact form.
+
+Every quirk has a minimal net in `tests/quirks/`, which runs on its reader in the plain form and in the other one. The
+test fails when the plain form comes out right: then the reader was mended, and the quirk can go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Fault(Enum):
+    """One way to be wrong; the value says what the reader does."""
+
+    SCALE_INTO_GROUPED_DECONVOLUTION = "merges a Scale or BatchNorm into a grouped Deconvolution as if it had no groups"
+    SCALE_BY_OTHER_AXES_MERGED = "merges a Scale over other axes than the channels as if it were one per channel"
+    SINGLE_SCALE_AFTER_POWER = "merges a one-channel Scale or BatchNorm into a Power before it in the wrong order"
+    POWER_AFTER_POWER = "merges two Power layers in the wrong order"
+    BATCH_NORM_AFTER_ELTWISE = "merges a BatchNorm into the Eltwise before it, right for four axes only"
+    PRELU_AFTER_ELTWISE = "merges a PReLU into the Eltwise before it, right for four axes only"
+    ELTWISE_RANKS = "computes Eltwise layers of two to five axes only"
+    LRN_BIAS = "ignores k of an LRN layer and takes 1"
+    DECONVOLUTION_DILATION = "ignores the dilation of a Deconvolution"
+    DEPTHWISE_OVER_ONE_ROW = "reads beyond its input in a padded depthwise 3×3 Convolution over one row or column"
+    ZERO_TIMES_INFINITY = "multiplies in a Power of scale 0, so that infinities become NaN"
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """A reader's fault.
+
+    `versions` are those in which it was seen, and `source` says where: a file of the reader, or a measurement.
+    """
+
+    fault: Fault
+    reader: str
+    versions: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The fault's name, in lower case."""
+        return self.fault.name.lower()

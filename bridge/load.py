@@ -109,6 +109,7 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
             traced = export.cut_net(traced, outputs)
     check_size((name, 4 * math.prod(array.shape)) for name, array in traced.params.items())
     graph = export.export_graph(traced, allow_non_finite=allow_non_finite)
+    export.refuse_mxnet_nodes(graph, traced.name)
     return Loaded(graph, traced.name, notes=list(traced.notes))
 
 

@@ -9,19 +9,22 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.export.mx2onnx import IR_VERSION, OPSET
 from gluon2caffe.bridge.export.mx2onnx_driver import translate_through_mxnet
+from gluon2caffe.bridge.export.operators.detection import DOMAIN
 from gluon2caffe.bridge.export.traced import TracedNet
-from gluon2caffe.bridge.export.translation import Translation, translate
+from gluon2caffe.bridge.export.translation import Translation, refusal, translate
 from gluon2caffe.bridge.export.weights import own_values
 from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph
 from gluon2caffe.bridge.origins import record
+from gluon2caffe.onnx2caffe.errors import SourceError
 
 
 def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
     """Export a traced net as an ``onnx_graphsurgeon.Graph``, opset 13, IR version 8.
 
     Tensors are called as the nodes of the symbol and carry static shapes; nodes are called as their first output.
-    The inputs are the data inputs, the outputs are those of `traced` in their order. Weights are constants whose
-    values are writable float32 arrays, copied out of MXNet once and owned by the graph.
+    The inputs are the data inputs, the outputs are those of `traced` in their order. Operators of detectors become
+    nodes of the domain ``mxnet``. Weights are constants whose values are
+    writable float32 arrays: copied out of MXNet once, or private views of a file.
 
     Raises:
         SourceError: operators without an exact ONNX form (all of them are listed), shapes that do not fit, NaN or
@@ -31,7 +34,9 @@ def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
     symbol_graph = traced.graph
     driver = translate if traced.from_files else translate_through_mxnet
     translation = driver(symbol_graph, set(traced.params), traced.name)
-    model = onnx.helper.make_model(translation.proto, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
+    domains = {"": OPSET, **({DOMAIN: 1} if any(node.domain for node in translation.proto.node) else {})}
+    opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in domains.items()]
+    model = onnx.helper.make_model(translation.proto, opset_imports=opsets)
     graph = gs.import_onnx(model)
     graph.name, graph.ir_version = traced.name, IR_VERSION
     graph.inputs = []  # mxnet.onnx lists every weight there, used or not
@@ -45,6 +50,18 @@ def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
     tensors.update({tensor.name: tensor for tensor in graph.inputs})
     _set_outputs(graph, tensors, symbol_graph, traced.outputs)
     return graph
+
+
+def refuse_mxnet_nodes(graph: Any, name: str) -> None:
+    """Raise where nodes of the domain ``mxnet`` are left, which nothing but a head as a whole can be made of.
+
+    Raises:
+        SourceError: there are some; all of them are listed.
+    """
+    left = [node for node in graph.nodes if node.domain == DOMAIN]
+    if left:
+        listed = (f"{node.name} ({node.op} on {tuple(node.inputs[0].shape)}): no translation" for node in left)
+        raise SourceError(refusal(name, listed))
 
 
 def _fill_constants(

@@ -13,6 +13,7 @@ import onnx.defs
 import onnx.helper
 
 from gluon2caffe.bridge.export.mxnet_loader import load_mxnet
+from gluon2caffe.bridge.export.operators.detection import DOMAIN
 
 OPSET = 13  # the newest operator set whose forms mxnet.onnx writes
 IR_VERSION = 8  # the ONNX file version that belongs to opset 13 .. 15
@@ -61,7 +62,7 @@ def _checking_opset(version: int) -> Iterator[None]:
     # The context is a C++ object: its property hands out copies, so it is set and put back as a whole.
     context = onnx.checker.DEFAULT_CONTEXT
     before = dict(context.opset_imports)
-    context.opset_imports = {"": version}
+    context.opset_imports = {"": version, DOMAIN: 1}
     try:
         yield
     finally:

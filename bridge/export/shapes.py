@@ -9,6 +9,8 @@ from gluon2caffe.onnx2caffe.errors import SourceError
 
 # Operators whose several outputs MXNet calls by name, the first of them "output"; those of others are numbered.
 _FIRST_IS_OUTPUT = ("BatchNorm", "GroupNorm", "LayerNorm", "LeakyReLU", "RNN", "_contrib_SyncBatchNorm")
+# Its one visible output is numbered all the same, since it has another.
+_ALWAYS_NUMBERED = ("_contrib_box_nms",)
 _LARGEST = 2**31  # values of a tensor; MXNet's usual builds hold no more
 
 
@@ -32,7 +34,7 @@ def add_shapes(graph: SymbolGraph, known: Mapping[str, Shape]) -> None:
 def tensor_names(node: SymbolNode, count: int) -> list[str]:
     """Name the outputs of a node: its own name, followed by the output's number where there are several."""
     names = [f"{node.name}{index}" for index in range(count)]
-    if count == 1 or node.op in _FIRST_IS_OUTPUT:
+    if (count == 1 and node.op not in _ALWAYS_NUMBERED) or node.op in _FIRST_IS_OUTPUT:
         names[:1] = [node.name]
     return names
 

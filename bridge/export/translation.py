@@ -1,6 +1,7 @@
 """Translating the nodes of a symbol one by one with our own translators, whoever walks through them."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,10 +71,7 @@ class NodeTranslator:
             SourceError: some operators have no exact translation; the message lists all of them.
         """
         if self.refusals:
-            listed = "\n  ".join(self.refusals)
-            raise SourceError(
-                f"{name} has operators without an exact ONNX form; end the net before them (outputs=...):\n  {listed}"
-            )
+            raise SourceError(refusal(name, self.refusals))
         self.result.proto = proto
         return self.result
 
@@ -98,6 +96,12 @@ class NodeTranslator:
         shapes = [self.graph.nodes[source].shapes[:1] for source, _ in node.inputs[:1]]
         shape = f" on {shapes[0][0]}" if shapes and shapes[0] else ""
         return f"{node.name} ({node.op}{shape}): {error}"
+
+
+def refusal(name: str, reasons: Iterable[str]) -> str:
+    """Say that operators cannot be translated, with one line for each."""
+    listed = "\n  ".join(reasons)
+    return f"{name} has operators without an exact ONNX form; end the net before them (outputs=...):\n  {listed}"
 
 
 def translate(graph: SymbolGraph, parameters: set[str], name: str) -> Translation:

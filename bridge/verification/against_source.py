@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
-from gluon2caffe.bridge.load import Source
+from gluon2caffe.bridge.load import Source, is_checkpoint
 from gluon2caffe.bridge.verification.compare import TOLERANCE, compare
 from gluon2caffe.bridge.verification.detectors import Run, compare_detectors, ends_in_detections
 from gluon2caffe.bridge.verification.errors import ReaderError
@@ -22,6 +22,7 @@ from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.readers import installed_readers
 from gluon2caffe.bridge.verification.readers.reader import Reader
 from gluon2caffe.bridge.verification.reference import source_outputs
+from gluon2caffe.bridge.verification.reference_files import FileReference, file_reference
 from gluon2caffe.bridge.verification.reference_onnx import input_types, intermediate_tensors, node_outputs, run_onnx
 from gluon2caffe.bridge.verification.report import FirstDifference, Report
 from gluon2caffe.bridge.verification.run import run_readers
@@ -82,8 +83,20 @@ def verify(
 
 
 def _compare_outputs(run: Run, source: Source, tolerance: float) -> Report:
-    asked, outputs = run.model.made_with, run.model.outputs
-    expected = source_outputs(
+    outputs = run.model.outputs
+    found = file_reference(run, source, tolerance) if is_checkpoint(source) else FileReference(_expected(run, source))
+    if len(found.outputs) != len(outputs):
+        raise ConversionError(f"The source gives {len(found.outputs)} outputs, the model {len(outputs)}.")
+    reference = dict(zip(outputs, found.outputs, strict=True))
+    ran = run_readers(run.readers, *run.files, run.raw, fetch=list(outputs.values()))
+    skipped = {**run.missing, **ran.skipped}
+    report = compare(ran.results, reference, blobs=outputs, skipped=skipped, tolerance=tolerance)
+    return replace(report, intermediate=found.rows, reference=found.description)
+
+
+def _expected(run: Run, source: Source) -> list[FloatArray]:
+    asked = run.model.made_with
+    return source_outputs(
         source,
         run.raw,
         run.model.inputs,
@@ -91,12 +104,6 @@ def _compare_outputs(run: Run, source: Source, tolerance: float) -> Report:
         outputs=asked.get("outputs"),
         softmax=bool(asked.get("softmax")),
     )
-    if len(expected) != len(outputs):
-        raise ConversionError(f"The source gives {len(expected)} outputs, the model {len(outputs)}.")
-    reference = dict(zip(outputs, expected, strict=True))
-    ran = run_readers(run.readers, *run.files, run.raw, fetch=list(outputs.values()))
-    skipped = {**run.missing, **ran.skipped}
-    return compare(ran.results, reference, blobs=outputs, skipped=skipped, tolerance=tolerance)
 
 
 def _opened(

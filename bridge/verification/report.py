@@ -86,6 +86,8 @@ class Report:
         failed: reader that could not load or run the files -> its own words.
         skipped: reader that was not run -> why.
         first_difference: where to look first when an output differs; None when all agree, or it was not looked for.
+        reference: what the readers were compared with, where that is not simply the source itself.
+        intermediate: one row for every output of the intermediate, where that was compared with the source too.
     """
 
     tolerance: float
@@ -93,11 +95,13 @@ class Report:
     failed: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     first_difference: FirstDifference | None = None
+    reference: str = ""
+    intermediate: tuple[Row, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether at least one reader ran, none failed, and every output agrees on each."""
-        return bool(self.rows) and not self.failed and all(row.passed for row in self.rows)
+        """Whether at least one reader ran, none failed, and every output agrees on each and in the intermediate."""
+        return bool(self.rows) and not self.failed and all(row.passed for row in (*self.rows, *self.intermediate))
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -125,13 +129,15 @@ class Report:
                     _number(row.relative),
                     "ok" if row.passed else row.problem or "DIFFERS",
                 )
-                for row in self.rows
+                for row in (*self.intermediate, *self.rows)
             ],
         )
         lines += [f"{reader} failed: {words}" for reader, words in self.failed.items()]
         lines += [f"{reader} was skipped: {reason}" for reader, reason in self.skipped.items()]
         if self.first_difference:
             lines.append(str(self.first_difference))
+        if self.reference:
+            lines.append(f"Compared with {self.reference}")
         return "\n".join([*lines, self._verdict()])
 
     def _verdict(self) -> str:
@@ -139,7 +145,9 @@ class Report:
             return "Not verified: no reader ran."
         if self.passed:
             return f"Agreed within {_number(self.tolerance)} on {', '.join(self.readers)}."
-        bad = dict.fromkeys([row.reader for row in self.rows if not row.passed] + list(self.failed))
+        bad = dict.fromkeys(
+            [row.reader for row in (*self.intermediate, *self.rows) if not row.passed] + list(self.failed)
+        )
         return f"Not agreed within {_number(self.tolerance)} on {', '.join(bad)}."
 
 

@@ -100,6 +100,14 @@ class NodeReader:
         read = tuple(value for value in self.optional_integers(key) if value is not None)
         return read or default
 
+    def numbers(self, key: str, default: tuple[float, ...] = ()) -> tuple[float, ...]:
+        """Read a tuple of numbers; an absent or empty one is the default."""
+        words = self.text(key, "").strip("()[] ").split(",")
+        try:
+            return tuple(float(word) for word in words if word.strip()) or default
+        except ValueError as error:
+            raise NotExactError(f"attribute {key} is {self.attrs[key]!r}, expected numbers") from error
+
     def _required(self, key: str, default: float | None) -> str | float:
         if self.has(key):
             return self.attrs[key]

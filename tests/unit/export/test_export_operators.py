@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from agreement_with_mxnet import assert_agrees, block_of
+from agreement_with_mxnet import assert_agrees, assert_drivers_agree, block_of
 
-from gluon2caffe.bridge.export import export_graph, trace_block
+from gluon2caffe.bridge.export import export_graph, refuse_mxnet_nodes, trace_block
 from gluon2caffe.bridge.export.operators import SHAPE_RULES, TRANSLATORS
 from gluon2caffe.onnx2caffe.errors import SourceError
 
@@ -286,7 +286,7 @@ REFUSED: dict[str, tuple[tuple[int, ...], Build, str]] = {
     ),
     "half precision": (IMAGE, lambda s, x: s.cast(x, dtype="float16"), "a cast to float16"),
     "whole numbers": (IMAGE, lambda s, x: s.cast(x, dtype="int32"), "a cast to int32"),
-    "unknown operator": (IMAGE, lambda s, x: s.topk(x), "no translation"),
+    "unknown operator": (IMAGE, lambda s, x: s.sort(x), "no translation"),
     "dropout in inference": (IMAGE, lambda s, x: s.Dropout(x, mode="always"), "is random in inference too"),
     "lp pooling": (IMAGE, lambda s, x: s.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), "pool_type lp"),
     "softmax over instances": (IMAGE, lambda s, x: s.SoftmaxActivation(x), "differently from build to build"),
@@ -304,3 +304,27 @@ def test_what_is_not_exact_is_refused_with_the_reason(mx: Any, case: str) -> Non
         export_graph(trace_block(block, shape))
     assert reason in str(refusal.value)
     assert str(shape) in str(refusal.value)
+
+
+def test_operators_of_detectors_are_kept_for_the_heads(mx: Any) -> None:
+    data = mx.sym.var("data")
+    anchors = mx.sym.contrib.MultiBoxPrior(data, sizes=(0.2, 0.27), ratios=(1, 2, 0.5), name="anchors")
+    scores = mx.sym.softmax(mx.sym.reshape(data, shape=(0, 6, -1)), axis=1)
+    boxes = mx.sym.slice_axis(mx.sym.tile(mx.sym.flatten(data), reps=(1, 3)), axis=1, begin=0, end=1280)
+    symbol = mx.sym.contrib.MultiBoxDetection(
+        mx.sym.tile(scores, reps=(1, 1, 4)), boxes, anchors, nms_threshold=0.45, name="found"
+    )
+    best = mx.sym.contrib.box_nms(symbol, valid_thresh=0.01, name="best")
+    traced = trace_block(block_of(mx, best, {"data": (1, 6, 8, 10)}), (1, 6, 8, 10))
+    assert_drivers_agree(traced)
+    graph = export_graph(traced)
+    kept = [node for node in graph.nodes if node.domain == "mxnet"]
+    assert [(node.op, node.name, node.outputs[0].shape) for node in kept] == [
+        ("_contrib_MultiBoxPrior", "anchors", [1, 320, 4]),
+        ("_contrib_MultiBoxDetection", "found", [1, 320, 6]),
+        ("_contrib_box_nms", "best0", [1, 320, 6]),
+    ]
+    assert kept[0].attrs == {"sizes": "(0.2, 0.27)", "ratios": "(1, 2, 0.5)"}
+    with pytest.raises(SourceError) as refusal:
+        refuse_mxnet_nodes(graph, traced.name)
+    assert "\n  found (_contrib_MultiBoxDetection on (1, 6, 320)): no translation\n" in str(refusal.value)

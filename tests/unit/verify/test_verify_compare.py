@@ -136,6 +136,8 @@ def test_the_report_as_json() -> None:
         "failed": {},
         "skipped": {},
         "first_difference": None,
+        "reference": "",
+        "intermediate": [],
     }
 
 

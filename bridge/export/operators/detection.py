@@ -1,0 +1,91 @@
+"""Operators of detectors, kept as they are for whoever knows what a whole head computes.
+
+Each becomes one ONNX node of the domain ``mxnet``, called like the operator, with MXNet's attributes as strings.
+Nothing runs such a node: one that is still there when the heads have been looked for is refused.
+"""
+
+from math import prod
+
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.operator import Operator
+from gluon2caffe.bridge.export.operators.registry import translates
+from gluon2caffe.bridge.export.operators.shape_rules import expect_rank, same
+from gluon2caffe.bridge.mxnet_files.graph import Shape
+
+DOMAIN = "mxnet"
+
+
+def keep(op: Operator) -> None:
+    """Make one node that says what MXNet's says."""
+    attrs = {key: value for key, value in op.attrs.items() if not key.startswith("__")}
+    op.results(op.kind, [tensor.name for tensor in op.inputs], domain=DOMAIN, **attrs)
+
+
+def _prior_shape(op: NodeReader) -> list[Shape]:
+    """Give one anchor for the first ratio with every size, and for the first size with every other ratio."""
+    expect_rank(op, 4)
+    count = len(op.numbers("sizes", (1.0,))) + len(op.numbers("ratios", (1.0,))) - 1
+    return [(1, op.shape[2] * op.shape[3] * count, 4)]
+
+
+@translates("_contrib_MultiBoxPrior", shape=_prior_shape)
+def multibox_prior(op: Operator) -> None:
+    """Anchors of one feature map: (1, H·W·anchors, 4), corners as parts of the image."""
+    keep(op)
+
+
+def _detection_shape(op: NodeReader) -> list[Shape]:
+    expect_rank(op, 3)
+    count, _, anchors = op.shape
+    if prod(op.input(1).shape) != count * anchors * 4 or op.input(2).shape != (1, anchors, 4):
+        raise ShapeError(f"scores {op.shape}, boxes {op.input(1).shape} and anchors {op.input(2).shape}")
+    return [(count, anchors, 6)]
+
+
+@translates("_contrib_MultiBoxDetection", shape=_detection_shape)
+def multibox_detection(op: Operator) -> None:
+    """Decoded and suppressed boxes: (N, anchors, 6) of class, score and corners; class -1 is none."""
+    keep(op)
+
+
+@translates("_contrib_box_nms", shape=same)
+def box_nms(op: Operator) -> None:
+    """Rows of class, score and corners, those that are suppressed filled with -1."""
+    keep(op)
+
+
+@translates("_contrib_box_decode", shape=same)
+def box_decode(op: Operator) -> None:
+    """Boxes (N, anchors, 4) from predictions and anchors."""
+    keep(op)
+
+
+def _topk_shape(op: NodeReader) -> list[Shape]:
+    kind = op.text("ret_typ", "indices")
+    if not op.has("axis") and "axis" in op.attrs:
+        raise NotExactError("topk of the flattened input")
+    axis = op.axis(op.integer("axis", -1))
+    count = op.integer("k", 1)
+    shape = (*op.shape[:axis], count or op.shape[axis], *op.shape[axis + 1 :])
+    if not 0 <= count <= op.shape[axis]:
+        raise ShapeError(f"{count} values of shape {op.shape} along axis {axis}")
+    return [op.shape] if kind == "mask" else [shape] * (2 if kind == "both" else 1)
+
+
+@translates("topk", shape=_topk_shape)
+def topk(op: Operator) -> None:
+    """The largest values along an axis, or their places."""
+    keep(op)
+
+
+def _gather_shape(op: NodeReader) -> list[Shape]:
+    indices = op.input(1).shape
+    if not indices or indices[0] > op.rank:
+        raise ShapeError(f"indices of shape {indices} into {op.shape}")
+    return [(*indices[1:], *op.shape[indices[0] :]) or (1,)]
+
+
+@translates("gather_nd", shape=_gather_shape)
+def gather_nd(op: Operator) -> None:
+    """Values at places that are data."""
+    keep(op)

@@ -25,6 +25,7 @@ from gluon2caffe.onnx2caffe.builder import LoweringOptions
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.lower import lower
 from gluon2caffe.onnx2caffe.model import CaffeModel, Preprocessing
+from gluon2caffe.ssd_heads.heads import Heads
 
 RELU6_CHOICES = ("exact", "layer", "relu")
 Numbers = Sequence[float] | float | None
@@ -35,7 +36,7 @@ class Intermediate:
     """The normal-form graph between the two stages, and what was put into it.
 
     `arrays` go beside the model: the priors of an SSD that ends at its raw heads. `notes` say what was changed on the
-    way in, such as weights of another precision.
+    way in, such as weights of another precision. `heads` are the detection heads that the graph ends in.
     """
 
     graph: gs.Graph
@@ -43,6 +44,7 @@ class Intermediate:
     source: str
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    heads: Heads | None = None
 
 
 def to_intermediate(
@@ -66,8 +68,11 @@ def to_intermediate(
     )
     graph = loaded.graph
     announce("Normalising")
+    found = loaded.heads
     if outputs is not None:
+        ends = list(graph.outputs)
         cut_at(graph, outputs)
+        found = found if list(graph.outputs) == ends else None
     if preprocessing is not None:
         infer_and_fold(graph)
         fold_padding(graph)
@@ -75,7 +80,7 @@ def to_intermediate(
     normalize(graph, merge_bn=merge_bn)
     if softmax:
         append_softmax(graph)
-    return Intermediate(graph, preprocessing, loaded.title, loaded.arrays, loaded.notes)
+    return Intermediate(graph, preprocessing, loaded.title, loaded.arrays, loaded.notes, found)
 
 
 def to_onnx(
@@ -197,7 +202,7 @@ def lowered(made: Intermediate, asked: dict[str, Any], *, relu6: str = "exact", 
     options = lowering_options(asked, relu6)
     sources = all_sources(made.graph)
     model = lower(made.graph, target=target, options=options, preprocessing=made.preprocessing)
-    model.made_with, model.arrays, model.sources = asked, made.arrays, sources
+    model.made_with, model.arrays, model.sources, model.heads = asked, made.arrays, sources, made.heads
     model.notes = [*made.notes, *model.notes]
     return model
 

@@ -15,18 +15,18 @@ import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 
-from gluon2caffe import ssd_heads
+from gluon2caffe.bridge.cut import cut_at
+from gluon2caffe.bridge.heads import check_choice, end_heads
 from gluon2caffe.bridge.onnx_source import open_model, reading
 from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.write import check_size
+from gluon2caffe.ssd_heads import HeadKind, Heads, find_heads, kind_of_block
 
 Shape = Sequence[int]
 InputShape = Shape | Mapping[str, Shape]
 # A Gluon HybridBlock cannot be named here, since MXNet need not be installed.
 Source = Any
-
-HEAD_CHOICES = ("detection", "raw")
 
 # Known by identity: whether it was left out matters for sources that know their own size.
 DEFAULT_INPUT_SHAPE: tuple[int, ...] = (1, 3, 224, 224)
@@ -34,12 +34,16 @@ DEFAULT_INPUT_SHAPE: tuple[int, ...] = (1, 3, 224, 224)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A source as an ONNX graph with weights by reference, its title, arrays that go beside the model, and notes."""
+    """A source as an ONNX graph with weights by reference, its title, and what goes with it.
+
+    `arrays` are saved beside the model, `heads` are the detection heads that the graph ends in.
+    """
 
     graph: gs.Graph
     title: str
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    heads: Heads | None = None
 
 
 def load_graph(
@@ -54,37 +58,34 @@ def load_graph(
     """The source as a graph; for the arguments see `to_caffe`.
 
     Raises:
-        SourceError: the source is of an unknown kind, cannot be read, or does not take the shape; or it is no SSD, and
-            `heads` or `priors` ask for something that only an SSD has.
+        SourceError: the source is of an unknown kind, cannot be read, or does not take the shape; or `heads` or
+            `priors` ask for something that only a detector has.
     """
-    if heads not in HEAD_CHOICES:
-        raise SourceError(f"heads is {heads!r}; it can be {' or '.join(map(repr, HEAD_CHOICES))}.")
-    is_ssd = ssd_heads.is_ssd(source)
-    if not is_ssd:
-        _refuse_ssd_options(heads, priors)
+    check_choice(heads)
     given = None if input_shape is DEFAULT_INPUT_SHAPE else checked_shape(input_shape)
+    kind = kind_of_block(source)
+    if kind is not None:
+        loaded = _load_detector(source, kind, given, allow_non_finite)
+    else:
+        loaded = _load_any(source, given, outputs, allow_non_finite)
+        if outputs:
+            cut_at(loaded.graph, outputs)
+        loaded = replace(loaded, heads=find_heads(loaded.graph))
+    return replace(loaded, arrays=end_heads(loaded.graph, loaded.heads, heads, priors, loaded.title))
+
+
+def _load_any(
+    source: Source,
+    given: tuple[int, ...] | dict[str, tuple[int, ...]] | None,
+    outputs: Sequence[str] | None,
+    allow_non_finite: bool,
+) -> Loaded:
     if isinstance(source, onnx.ModelProto):
         return _opened(source, source.graph.name or "ONNX model", given, outputs, allow_non_finite)
     if isinstance(source, (str, PathLike)):
         path = Path(fspath(source)).expanduser()
         return _opened(path, path.name, given, outputs, allow_non_finite)
-    if is_ssd:
-        return _load_ssd(source, given, heads, priors, allow_non_finite)
     return _exported(trace(source, given, outputs), outputs, allow_non_finite)
-
-
-def _refuse_ssd_options(heads: str, priors: str) -> None:
-    """Files of an SSD do not count as one: what its heads are stands in the Gluon net alone."""
-    asked = [
-        f"{name}={value!r}"
-        for name, value, usual in (("heads", heads, "detection"), ("priors", priors, "box"))
-        if value != usual
-    ]
-    if asked:
-        raise SourceError(
-            f"{' and '.join(asked)} can be had of a gluoncv.model_zoo.SSD only, and this source is none: "
-            "a symbol file or an .onnx file does not say what the heads of an SSD are."
-        )
 
 
 def _opened(
@@ -113,30 +114,18 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
     return Loaded(graph, traced.name, notes=list(traced.notes))
 
 
-def _load_ssd(
-    net: Any,
-    given: tuple[int, ...] | dict[str, tuple[int, ...]] | None,
-    heads: str,
-    priors: str,
-    allow_non_finite: bool,
+def _load_detector(
+    net: Any, kind: HeadKind, given: tuple[int, ...] | dict[str, tuple[int, ...]] | None, allow_non_finite: bool
 ) -> Loaded:
-    """An SSD's raw predictions, and its heads grafted onto them."""
+    """A block that is traced in its kind's own way, and its heads."""
     if isinstance(given, dict):
         if len(given) != 1:
             raise SourceError(f"{net.name} has one input; shapes are given for {', '.join(given)}.")
         given = next(iter(given.values()))
-    shape = ssd_heads.built_for(net) if given is None else given
+    shape = kind.input_shape(net) if given is None else given
     # Described first: what does not fit together is named there, and would only be a wrong shape to the export.
-    description = ssd_heads.describe(net, shape)
-    loaded = _exported(trace(ssd_heads.raw_heads(net), shape), None, allow_non_finite)
-    ssd_heads.check_predictors(loaded.graph, description)
-    if heads == "detection":
-        ssd_heads.graft(loaded.graph, description, priors=priors)
-        return loaded
-    for output, name in zip(loaded.graph.outputs, ("class_predictions", "box_predictions"), strict=True):
-        output.name = name
-    values = ssd_heads.constant_priors(description.heads, description.image_size, description.variances)
-    return replace(loaded, arrays={"priors": values})
+    heads = kind.of_block(net, shape)
+    return replace(_exported(trace(kind.raw_block(net), shape), None, allow_non_finite), heads=heads)
 
 
 def trace(source: Source, input_shape: InputShape | None, outputs: Sequence[str] | None = None) -> Any:

@@ -16,6 +16,7 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.bridge.normalize.surgery import own_values
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import Preprocessing
+from gluon2caffe.ssd_heads.functions import DOMAIN as HEADS_DOMAIN
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -152,8 +153,8 @@ def append_softmax(graph: gs.Graph) -> None:
     scores = graph.outputs[0]
     if scores.inputs and scores.inputs[0].op == "Softmax":
         return
-    if scores.inputs and scores.inputs[0].op == "DetectionOutput":
-        raise ConversionError("softmax: an SSD's detection head has one of its own.")
+    if scores.inputs and scores.inputs[0].domain == HEADS_DOMAIN:
+        raise ConversionError("softmax: a detection head has one of its own.")
     if len(scores.shape) < 2:
         raise ConversionError(f"softmax needs class scores (N, C, ...); the output is {tuple(scores.shape)}.")
     name = "softmax"

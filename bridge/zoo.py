@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gluon2caffe.bridge.random_weights import initialise
 from gluon2caffe.onnx2caffe.errors import SourceError
-from gluon2caffe.ssd_heads import built_for, is_ssd
+from gluon2caffe.ssd_heads import kind_of_block
 
 # Everything in the zoo that is not a float classifier of pictures: other tasks, their datasets, int8 and video.
 _NOT_CLASSIFIERS = re.compile(
@@ -85,7 +85,8 @@ def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
     if not random and all(parameter._data is None for parameter in net.collect_params().values()):
         raise SourceError(f"GluonCV has no pretrained weights of {name}. {_OTHER_WEIGHTS}")
     if random:
-        initialise(net, built_for(net) if is_ssd(net) else zoo_input_shape(name))
+        kind = kind_of_block(net)
+        initialise(net, zoo_input_shape(name) if kind is None else kind.input_shape(net))
     return net
 
 

@@ -97,6 +97,7 @@ class CaffeModel:
         sources: name of an ONNX node -> names of the layers of the source whose work it does; a node that is not listed
             stands for itself.
         made_with: the keyword arguments of the conversion, so that a verifier can make the intermediate again.
+        heads: the detection heads that the net ends in, for a verifier; None for other nets.
 
     """
 
@@ -110,6 +111,7 @@ class CaffeModel:
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     made_with: dict[str, Any] = field(default_factory=dict)
+    heads: Any = None
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name} {shape}" for name, shape in self.inputs.items())

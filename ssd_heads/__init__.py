@@ -1,29 +1,27 @@
-"""SSD heads: GluonCV's anchors and decoders, described, grafted into ONNX and lowered to Caffe.
+"""Detection heads: found in a block or a graph, described, grafted into ONNX and lowered to Caffe.
 
-Importing the package registers the lowerings of its two nodes.
+What the rest of the converter needs of them is `Heads` and `HeadKind`; each kind is a module in `ssd_heads.kinds`.
+Importing the package registers the lowerings of its nodes.
 """
 
 from gluon2caffe.ssd_heads import lowering as _registered  # noqa: F401
 from gluon2caffe.ssd_heads.agreement import DetectionDifference, compare_detections
 from gluon2caffe.ssd_heads.description import Head, SSDDescription
 from gluon2caffe.ssd_heads.detections import Detections, detections, from_gluon
-from gluon2caffe.ssd_heads.gluon import built_for, describe, is_ssd, raw_heads
-from gluon2caffe.ssd_heads.graft import check_predictors, graft
-from gluon2caffe.ssd_heads.prior_boxes import constant_priors
+from gluon2caffe.ssd_heads.heads import HeadKind, Heads
+from gluon2caffe.ssd_heads.registry import find_heads, head_kinds, kind_of_block
 
 __all__ = [
     "DetectionDifference",
     "Detections",
     "Head",
+    "HeadKind",
+    "Heads",
     "SSDDescription",
-    "built_for",
-    "check_predictors",
     "compare_detections",
-    "constant_priors",
-    "describe",
     "detections",
+    "find_heads",
     "from_gluon",
-    "graft",
-    "is_ssd",
-    "raw_heads",
+    "head_kinds",
+    "kind_of_block",
 ]

@@ -218,3 +218,16 @@ DetectionOutput <num_classes, share_location, background_label_id, code_type, nm
 def function_protos() -> list[onnx.FunctionProto]:
     """The two functions, parsed."""
     return [onnx.parser.parse_function(PRIOR_BOX), onnx.parser.parse_function(DETECTION_OUTPUT)]
+
+
+def detection_scores(model: onnx.ModelProto) -> tuple[str, int]:
+    """The name of the scores (N, boxes·classes) that a model's DetectionOutput node reads, and the number of classes.
+
+    Raises:
+        ValueError: the model has no such node.
+    """
+    for node in model.graph.node:
+        if node.domain == DOMAIN and node.op_type == "DetectionOutput":
+            classes = next(attribute.i for attribute in node.attribute if attribute.name == "num_classes")
+            return node.input[1], classes
+    raise ValueError("the model has no DetectionOutput node")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from gluon2caffe import ssd_heads
 from gluon2caffe.bridge.convert import Intermediate, lowering_options, to_intermediate
 from gluon2caffe.bridge.inspection.blocks import Block, block_of, blocks_by_prefix
 from gluon2caffe.bridge.inspection.cost import layer_macs, macs
@@ -64,7 +63,6 @@ def inspect_intermediate(
     parameters = _parameter_count(graph.tensors().values())
     inputs = {tensor.name: tuple(tensor.shape) for tensor in graph.inputs}
     outputs: dict[str, Any] = {tensor.name: tuple(tensor.shape or ()) for tensor in graph.outputs}
-    heads = _heads(source, inputs) if gluon else ""
     net, blobs, refusals = lower_nodes(graph, target=target, options=options)
     layers = net.layers if refusals else assemble(graph, net, blobs).layers
     rows = layer_rows(layers, sources, inputs)
@@ -86,7 +84,7 @@ def inspect_intermediate(
         refusals=tuple(refusals),
         parameters=parameters,
         notes=(*made.notes, *net.notes),
-        heads=heads,
+        heads="" if made.heads is None else str(made.heads),
     )
 
 
@@ -141,7 +139,3 @@ def _parameter_count(tensors: Iterable[gs.Tensor]) -> int:
     # Shape and type are known without reading the numbers of a file.
     constants = {id(tensor): tensor for tensor in tensors if isinstance(tensor, gs.Constant)}
     return sum(math.prod(each.shape) for each in constants.values() if np.dtype(each.dtype).kind == "f")
-
-
-def _heads(net: Any, inputs: dict[str, Shape]) -> str:
-    return str(ssd_heads.describe(net, next(iter(inputs.values())))) if ssd_heads.is_ssd(net) else ""

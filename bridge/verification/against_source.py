@@ -16,7 +16,7 @@ import onnx
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
 from gluon2caffe.bridge.load import Source, is_checkpoint
 from gluon2caffe.bridge.verification.compare import TOLERANCE, compare
-from gluon2caffe.bridge.verification.detectors import Run, compare_detectors, ends_in_detections
+from gluon2caffe.bridge.verification.detectors import Run, compare_detectors
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.readers import installed_readers
@@ -71,7 +71,7 @@ def verify(
     chosen, missing = _readers(readers)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
-        if ends_in_detections(loaded):
+        if loaded.heads is not None and loaded.made_with.get("heads", "detection") != "raw":
             report = compare_detectors(run, source)
         else:
             report = _compare_outputs(run, source, tolerance)
@@ -125,7 +125,7 @@ def _opened(
         # The files say nothing of tensors; a conversion that gives the same text does.
         return replace(fresh, layers=loaded.layers), saved
     loaded.outputs = _outputs_by_name(loaded.outputs, names)
-    loaded.preprocessing, loaded.made_with = made.preprocessing, asked
+    loaded.preprocessing, loaded.made_with, loaded.heads = made.preprocessing, asked, made.heads
     return loaded, saved
 
 

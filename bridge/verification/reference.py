@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from gluon2caffe import ssd_heads
 from gluon2caffe.bridge.load import InputShape, Source, is_gluon_block, trace
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.samples import join_samples, split_samples
 from gluon2caffe.onnx2caffe.model import Preprocessing
+from gluon2caffe.ssd_heads import kind_of_block
 
 FloatArray = npt.NDArray[np.float32]
 Inputs = Mapping[str, FloatArray]
@@ -29,6 +29,7 @@ def source_outputs(
     preprocessing: Preprocessing | None,
     outputs: Sequence[str] | None,
     softmax: bool,
+    whole: bool = False,
 ) -> list[FloatArray]:
     """The outputs of `source`, in its order, for the raw inputs that the converted model takes.
 
@@ -39,13 +40,14 @@ def source_outputs(
         preprocessing: what stands between the raw input and the source.
         outputs: tensors to give instead of the source's outputs.
         softmax: whether a softmax over axis 1 follows.
+        whole: run a detector to its detections, where it would else be run to its raw predictions.
     """
     inputs = {name: apply_preprocessing(array, preprocessing) for name, array in raw.items()}
     if isinstance(source, (str, PathLike, onnx.ModelProto)):
         model = source if isinstance(source, onnx.ModelProto) else str(source)
         results = list(run_onnx(model, inputs, outputs).values())
     else:
-        results = _mxnet_outputs(source, inputs, shapes, outputs)
+        results = _mxnet_outputs(source, inputs, shapes, outputs, whole)
     return [_softmax(result) for result in results] if softmax else results
 
 
@@ -55,15 +57,16 @@ def _softmax(scores: FloatArray) -> FloatArray:
 
 
 def _mxnet_outputs(
-    source: Source, inputs: Inputs, shapes: Mapping[str, tuple[int, ...]], outputs: Sequence[str] | None
+    source: Source, inputs: Inputs, shapes: Mapping[str, tuple[int, ...]], outputs: Sequence[str] | None, whole: bool
 ) -> list[FloatArray]:
     """MXNet's own forward pass, sample by sample."""
     from gluon2caffe.bridge.export import load_mxnet
 
     mxnet = load_mxnet()
-    if ssd_heads.is_ssd(source):
+    kind = None if whole else kind_of_block(source)
+    if kind is not None:
         # Its own forward pass ends in detections; traced, the raw heads run in inference form.
-        net = _as_block(mxnet, ssd_heads.raw_heads(source), dict(shapes), outputs)
+        net = _as_block(mxnet, kind.raw_block(source), dict(shapes), outputs)
     elif is_gluon_block(source) and outputs is None:
         net = source
     else:

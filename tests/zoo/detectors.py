@@ -18,6 +18,7 @@ import onnx
 
 from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx, verify
 from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.ssd_heads.kinds.gluon_ssd.block import built_for, describe
 from tests.telling_detector import initialise_detector
 
 SEED = 7
@@ -34,7 +35,7 @@ def build(name: str) -> tuple[Any, np.ndarray]:
     """The net with telling weights, and the input that they were made for."""
     options = {"classes": list(CUSTOM_CLASSES)} if name.endswith("custom") else {}
     net = load_gluoncv().model_zoo.get_model(name, pretrained=False, pretrained_base=False, **options)
-    return net, initialise_detector(net, ssd_heads.built_for(net), SEED)
+    return net, initialise_detector(net, built_for(net), SEED)
 
 
 def measure_detector(name: str) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def measure_detector(name: str) -> dict[str, Any]:
     report = verify(model, net, samples=sample)
     with tempfile.TemporaryDirectory() as folder:
         size = model.save(Path(folder) / "net").caffemodel.stat().st_size
-    description = ssd_heads.describe(net)
+    description = describe(net)
     reference = ssd_heads.from_gluon(*(part.asnumpy() for part in net(load_mxnet().nd.array(sample))))
     intermediate = _in_onnxruntime(to_onnx(net), sample, reference, net.post_nms)
     return {

@@ -14,7 +14,7 @@ from click.testing import Result
 
 from gluon2caffe.bridge.cli import options
 from gluon2caffe.bridge.convert import RELU6_CHOICES
-from gluon2caffe.bridge.load import HEAD_CHOICES
+from gluon2caffe.bridge.heads import HEAD_CHOICES
 from gluon2caffe.onnx2caffe.read import read_model
 from gluon2caffe.ssd_heads.graft import PRIOR_CHOICES
 

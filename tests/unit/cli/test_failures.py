@@ -122,13 +122,13 @@ def test_a_shape_that_does_not_fit(run: Run, net: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("command", [["convert"], ["onnx", "-o", "x.onnx"], ["inspect"]])
-def test_a_source_without_the_heads_of_an_ssd(
+def test_a_source_without_detection_heads(
     run: Run, net: Path, command: list[str], words: list[str], asked: str, option: str
 ) -> None:
     _fails(
         run(*command, "net.onnx", *words),
-        f"{asked} can be had of a gluoncv.model_zoo.SSD only, and this source is none: a symbol file or an .onnx file "
-        f"does not say what the heads of an SSD are. (On the command line: {option}.)",
+        f"{asked} {'need' if ' and ' in asked else 'needs'} a detector; no detection heads were found in net.onnx. "
+        f"(On the command line: {option}.)",
     )
 
 

@@ -13,10 +13,11 @@ from agreement import layer_types, run
 from detection_lists import assert_same, of_mxnet, of_opencv, of_rows
 from small_ssd import raw_predictions, small_ssd, telling_ssd
 
-from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx
+from gluon2caffe import load_mxnet, to_caffe, to_onnx
 from gluon2caffe.bridge.export import load_gluoncv
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.ssd_heads.kinds.gluon_ssd.block import describe
 from gluon2caffe.ssd_heads.prior_boxes import PriorPlan, plan_prior_box
 from tests.telling_detector import initialise_detector
 
@@ -158,14 +159,14 @@ def before_detection(model: CaffeModel) -> CaffeModel:
 
 
 def plans(net: Any, shape: tuple[int, ...]) -> list[PriorPlan]:
-    description = ssd_heads.describe(net, shape)
+    description = describe(net, shape)
     return [plan_prior_box(head, description.image_size, description.variances) for head in description.heads]
 
 
 def net_index(net: Any, shape: tuple[int, ...]) -> np.ndarray:
     """For each box of the Caffe files, the number of that box in the net."""
     found, start = [], 0
-    for head, plan in zip(ssd_heads.describe(net, shape).heads, plans(net, shape), strict=True):
+    for head, plan in zip(describe(net, shape).heads, plans(net, shape), strict=True):
         assert sorted(plan.order) == list(range(head.boxes_per_cell))
         for _ in range(head.feature_shape[0] * head.feature_shape[1]):
             found += [start + place for place in plan.order]
@@ -204,7 +205,7 @@ def test_priors_of_every_reader_stand_for_the_nets_anchors(case: tuple[Any, np.n
     anchors = raw_predictions(net, x)[2][net_index(net, x.shape)]
     height, width = x.shape[2:]
     extent = np.array([width, height, width, height])
-    description = ssd_heads.describe(net, x.shape)
+    description = describe(net, x.shape)
     biases = np.concatenate(
         [
             np.tile(plan.bias, (head.feature_shape[0] * head.feature_shape[1], 1))

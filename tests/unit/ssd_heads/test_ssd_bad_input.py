@@ -249,7 +249,9 @@ def test_what_only_an_ssd_has_is_not_passed_over_elsewhere(asked: dict[str, str]
     net = load_mxnet().gluon.nn.Dense(5, in_units=4)
     net.initialize()
     ((name, value),) = asked.items()
-    with pytest.raises(SourceError, match=f"^{name}='{value}' can be had of a gluoncv.model_zoo.SSD only"):
+    with pytest.raises(
+        SourceError, match=f"^{name}='{value}' needs a detector; no detection heads were found in dense"
+    ):
         to_caffe(net, (1, 4), **asked)
 
 

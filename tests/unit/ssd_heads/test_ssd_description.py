@@ -7,8 +7,9 @@ import pytest
 from detection_lists import assert_same, of_mxnet, of_opencv, of_rows
 from small_ssd import raw_predictions, small_ssd, telling_ssd
 
-from gluon2caffe import load_mxnet, ssd_heads, to_caffe
+from gluon2caffe import load_mxnet, to_caffe
 from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.ssd_heads.kinds.gluon_ssd.block import built_for, describe, is_ssd
 
 pytestmark = pytest.mark.usefixtures("mx")
 
@@ -27,22 +28,22 @@ def net() -> Any:
 
 
 def test_as_text(net: Any) -> None:
-    assert str(ssd_heads.describe(net, (1, 3, 96, 128))) == TEXT
+    assert str(describe(net, (1, 3, 96, 128))) == TEXT
 
 
 def test_as_text_with_all_switched_off(net: Any) -> None:
     net.set_nms(nms_thresh=-1)
-    assert str(ssd_heads.describe(net)).splitlines()[2] == "suppression: off, of all boxes, all reported"
+    assert str(describe(net)).splitlines()[2] == "suppression: off, of all boxes, all reported"
 
 
 def test_a_clip_is_told(net: Any) -> None:
     net.anchor_generators[1]._clip = True
-    lines = str(ssd_heads.describe(net)).splitlines()
+    lines = str(describe(net)).splitlines()
     assert [line.endswith("(SSDAnchorGenerator, clipped)") for line in lines[3:]] == [False, True, False]
 
 
 def test_values(net: Any) -> None:
-    found = ssd_heads.describe(net, (1, 3, 96, 128))
+    found = describe(net, (1, 3, 96, 128))
     assert found.name == "ssd"
     assert found.image_size == (96, 128)
     assert found.variances == (0.1, 0.1, 0.2, 0.25)
@@ -63,10 +64,10 @@ def test_values(net: Any) -> None:
 
 def test_anchors_are_the_nets_own(net: Any) -> None:
     x = np.zeros((1, 3, 96, 128), np.float32)
-    found = np.concatenate([head.anchors.reshape(-1, 4) for head in ssd_heads.describe(net, x.shape).heads])
+    found = np.concatenate([head.anchors.reshape(-1, 4) for head in describe(net, x.shape).heads])
     np.testing.assert_array_equal(found, raw_predictions(net, x)[2])
     # Row 1, column 2 of the first map, the box of ratio 2.
-    first = ssd_heads.describe(net, x.shape).heads[0].anchors
+    first = describe(net, x.shape).heads[0].anchors
     np.testing.assert_allclose(first[1, 2, 2], [20, 12, 20.5 * np.sqrt(2), 20.5 / np.sqrt(2)], rtol=1e-6)
 
 
@@ -83,7 +84,7 @@ def test_anchors_are_the_nets_own(net: Any) -> None:
 )
 def test_suppression_is_as_set_now(net: Any, given: dict[str, Any], threshold: Any, topk: int, post: int) -> None:
     net.set_nms(**given)
-    found = ssd_heads.describe(net)
+    found = describe(net)
     assert (found.nms_threshold, found.nms_topk, found.post_nms) == (threshold, topk, post)
 
 
@@ -93,7 +94,7 @@ def test_suppression_is_as_set_now(net: Any, given: dict[str, Any], threshold: A
 def test_the_larger_threshold_counts(net: Any, decoder: float, nms_thresh: float, expected: float) -> None:
     net.cls_decoder._thresh = decoder
     net.set_nms(nms_thresh=nms_thresh)
-    assert ssd_heads.describe(net).score_threshold == expected
+    assert describe(net).score_threshold == expected
 
 
 def test_set_nms_reaches_the_files(net: Any) -> None:
@@ -119,7 +120,7 @@ def test_reset_class(tmp_path: Any) -> None:
     for predictor in net.class_predictors:
         weight = predictor.predictor.weight
         weight.set_data(weight.data() + load_mxnet().nd.random.normal(0, 0.05, weight.shape))
-    assert ssd_heads.describe(net).classes == ("cat", "dog", "class1", "bird", "fish")
+    assert describe(net).classes == ("cat", "dog", "class1", "bird", "fish")
     reference = of_mxnet(net, x)
     assert len(reference) >= 50
     assert len({one.label for one in reference}) == 5
@@ -127,7 +128,7 @@ def test_reset_class(tmp_path: Any) -> None:
 
 
 def test_the_size_it_was_built_for() -> None:
-    assert ssd_heads.built_for(small_ssd(2, base_size=96)) == (1, 3, 96, 96)
+    assert built_for(small_ssd(2, base_size=96)) == (1, 3, 96, 96)
     assert to_caffe(telling_ssd(2)[0]).inputs == {"data": (1, 3, 96, 96)}
 
 
@@ -135,11 +136,11 @@ def test_what_is_an_ssd(net: Any) -> None:
     class Own(type(net)):  # type: ignore[misc]
         pass
 
-    assert ssd_heads.is_ssd(net)
-    assert ssd_heads.is_ssd(Own.__new__(Own))
-    assert not ssd_heads.is_ssd(net.features)
-    assert not ssd_heads.is_ssd("ssd")
-    assert not ssd_heads.is_ssd(type("SSD", (), {})())
+    assert is_ssd(net)
+    assert is_ssd(Own.__new__(Own))
+    assert not is_ssd(net.features)
+    assert not is_ssd("ssd")
+    assert not is_ssd(type("SSD", (), {})())
     assert load_gluoncv().model_zoo.SSD in type(net).__mro__
 
 

@@ -9,8 +9,9 @@ from agreement import layer_types, run
 from detection_lists import assert_same, of_mxnet, of_onnx, of_opencv, of_rows
 from small_ssd import telling_ssd
 
-from gluon2caffe import load_mxnet, ssd_heads, to_caffe, to_onnx
+from gluon2caffe import load_mxnet, to_caffe, to_onnx
 from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.ssd_heads.kinds.gluon_ssd.block import describe
 from gluon2caffe.ssd_heads.prior_boxes import plan_prior_box
 from tests.telling_detector import initialise_detector
 
@@ -131,7 +132,7 @@ def test_the_older_converters_example(older_example: tuple[Any, np.ndarray], tmp
 
 
 def test_the_priors_of_the_older_converters_example(older_example: tuple[Any, np.ndarray]) -> None:
-    description = ssd_heads.describe(older_example[0])
+    description = describe(older_example[0])
     plans = [plan_prior_box(head, (300, 300), description.variances) for head in description.heads]
     assert [(plan.layer.min_size, plan.layer.max_size, *plan.layer.step) for plan in plans] == [
         (21, 45, 8, 8),

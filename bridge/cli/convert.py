@@ -25,6 +25,7 @@ from gluon2caffe.bridge.cli.options import (
 )
 from gluon2caffe.bridge.cli.output_files import check_writable, pair_at
 from gluon2caffe.bridge.cli.progress_line import ProgressLine, shown_progress
+from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
 from gluon2caffe.bridge.cli.source_args import Found, find_source
 from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--verify", is_flag=True, help="Run the files on the Caffe readers there are and compare them with the source."
 )
+@samples_option
 @output_options
 def convert(
     source_args: SourceArgs,
@@ -66,6 +68,7 @@ def convert(
     target: str,
     save_onnx: bool,
     verify: bool,
+    samples: Samples | None,
     output: OutputOptions,
 ) -> int:
     """Convert SOURCE to a Caffe model.
@@ -81,10 +84,16 @@ def convert(
     files = [*pair] if onnx_file is None else [*pair, onnx_file]
     check_writable(files, found.files)
     report = None
+    if samples is not None and not verify:
+        raise click.UsageError("--samples goes with --verify.")
     from gluon2caffe.bridge.convert import lowered
 
     with shown_progress(output) as progress:
         source = opened(found, progress)
+        if verify:
+            from gluon2caffe.bridge.verification.prerequisites import check_prerequisites
+
+            check_prerequisites(source, samples)
         asked = arguments(found, input_shape, merge_bn, wishes)
         made = intermediate(source, asked, progress)
         outputs = tensors(made.graph.outputs)
@@ -95,7 +104,7 @@ def convert(
         del made
         if verify:
             with _files_stay(files):
-                report = _verified(model, source, pair[0].with_suffix(""), progress)
+                report = _verified(model, source, pair[0].with_suffix(""), samples, progress)
     return show(_summary(found, model, outputs, target, files, report, progress.seconds()), output)
 
 
@@ -112,11 +121,12 @@ def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path 
         model.save(prefix)
 
 
-def _verified(model: CaffeModel, source: Any, prefix: Path, progress: ProgressLine) -> Report:
+def _verified(model: CaffeModel, source: Any, prefix: Path, samples: Samples | None, progress: ProgressLine) -> Report:
     progress.begin("Verifying")
     from gluon2caffe import verify
 
-    return verify(model, source, files=prefix)
+    given: dict[str, Any] = {} if samples is None else {"samples": samples}
+    return verify(model, source, files=prefix, **given)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import click
 
@@ -16,6 +17,7 @@ from gluon2caffe.bridge.cli.options import (
 )
 from gluon2caffe.bridge.cli.output_files import pair_at
 from gluon2caffe.bridge.cli.progress_line import shown_progress
+from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
 from gluon2caffe.bridge.cli.source_args import find_source
 from gluon2caffe.bridge.cli.stage_one import opened
@@ -32,9 +34,17 @@ from gluon2caffe.onnx2caffe.errors import SourceError
     show_default=True,
     help="Largest difference allowed, as a part of the largest value of the output.",
 )
+@samples_option
 @wish_options
 @output_options
-def verify(prefix: str, source_args: SourceArgs, tolerance: float, wishes: Wishes, output: OutputOptions) -> int:
+def verify(
+    prefix: str,
+    source_args: SourceArgs,
+    tolerance: float,
+    samples: Samples | None,
+    wishes: Wishes,
+    output: OutputOptions,
+) -> int:
     """Compare the saved pair PREFIX.prototxt and PREFIX.caffemodel with its SOURCE.
 
     The files are run on the Caffe readers there are, OpenCV and real Caffes, and the source in MXNet or onnxruntime.
@@ -52,6 +62,7 @@ def verify(prefix: str, source_args: SourceArgs, tolerance: float, wishes: Wishe
         progress.begin("Verifying")
         from gluon2caffe import verify as compared
 
-        report = compared(pair[0].with_suffix(""), source, tolerance=tolerance, **dataclasses.asdict(wishes))
+        given: dict[str, Any] = {} if samples is None else {"samples": samples}
+        report = compared(pair[0].with_suffix(""), source, tolerance=tolerance, **given, **dataclasses.asdict(wishes))
     failure = f"{pair[0]} and {pair[1]} are not shown to compute what {found.title} does."
     return show(Summary(found.title, pair, progress.seconds(), report=report, when_failed=failure), output)

@@ -8,9 +8,12 @@ import numpy as np
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.bridge.verification.samples import FloatArray
+from gluon2caffe.bridge.verification.sensitivity import Sensitivity
 
 TOLERANCE = 1e-4
 """Largest |difference| allowed, as a part of the largest |value| of the reference."""
+
+WITHIN_SENSITIVITY = "agrees within the net's own sensitivity"
 
 
 @dataclass(frozen=True)
@@ -20,16 +23,18 @@ class Difference:
     Attributes:
         absolute: the largest |difference|.
         relative: that divided by the largest |value| of the reference; 0 when both are zero throughout.
-        problem: why they cannot be compared at all (then both numbers are infinite), else empty.
+        problem: why they cannot be compared at all (then all numbers are infinite), else empty.
+        mean_square: the mean of the squared differences.
     """
 
     absolute: float
     relative: float
     problem: str = ""
+    mean_square: float = 0.0
 
-    def within(self, tolerance: float) -> bool:
-        """Return whether the arrays agree."""
-        return not self.problem and self.relative <= tolerance
+    def within(self, tolerance: float, floor: float = 0.0) -> bool:
+        """Return whether the arrays agree: to a part of the largest value, or to an absolute difference."""
+        return not self.problem and (self.relative <= tolerance or self.absolute <= floor)
 
 
 def difference(got: FloatArray, expected: FloatArray) -> Difference:
@@ -47,9 +52,10 @@ def difference(got: FloatArray, expected: FloatArray) -> Difference:
     if not got.size:
         return Difference(0.0, 0.0)
     # In double precision, so that the difference of two large numbers of opposite sign cannot overflow.
-    absolute = float(np.abs(np.subtract(got.reshape(expected.shape), expected, dtype=np.float64)).max())
-    scale = float(np.abs(expected).max())
-    return Difference(absolute, 0.0 if absolute == 0 else absolute / scale if scale else float("inf"))
+    apart = np.subtract(got.reshape(expected.shape), expected, dtype=np.float64)
+    absolute, scale = float(np.abs(apart).max()), float(np.abs(expected).max())
+    relative = 0.0 if absolute == 0 else absolute / scale if scale else float("inf")
+    return Difference(absolute, relative, mean_square=float(np.square(apart).mean()))
 
 
 def compare(
@@ -59,6 +65,8 @@ def compare(
     blobs: Mapping[str, str] | None = None,
     skipped: Mapping[str, str] | None = None,
     tolerance: float = TOLERANCE,
+    floors: Mapping[str, float] | None = None,
+    sensitivities: Mapping[str, Sensitivity] | None = None,
 ) -> Report:
     """Compare what each reader computed with the reference, output by output.
 
@@ -68,6 +76,8 @@ def compare(
         blobs: output -> the blob that holds it; None where they have the same names.
         skipped: reader -> why it was not run.
         tolerance: see ``TOLERANCE``.
+        floors: output -> the absolute difference that passes, whatever the size of the output.
+        sensitivities: output -> how far rounding moves the source itself; a difference within that passes.
     """
     rows = []
     for reader, result in results.items():
@@ -77,6 +87,10 @@ def compare(
             blob = output if blobs is None else blobs[output]
             found = result.get(blob)
             apart = _incomparable("the reader did not return it") if found is None else difference(found, expected)
+            own = (sensitivities or {}).get(output)
+            agrees = apart.within(tolerance, (floors or {}).get(output, 0.0))
+            explained = own is not None and own.explains(apart.absolute, apart.mean_square)
+            excused = explained and not agrees and not apart.problem
             rows.append(
                 Row(
                     reader=reader,
@@ -86,7 +100,9 @@ def compare(
                     absolute=apart.absolute,
                     relative=apart.relative,
                     problem=apart.problem,
-                    passed=apart.within(tolerance),
+                    passed=agrees or excused,
+                    sensitivity=None if own is None else own.absolute,
+                    remark=WITHIN_SENSITIVITY if excused else "",
                 )
             )
     # A reader's own errors begin with its name, which the report gives anyway.

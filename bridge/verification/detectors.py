@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,7 @@ def _worse(a: DetectionDifference, b: DetectionDifference) -> DetectionDifferenc
 
 def _rows(reader: str, output: str, blob: str, found: DetectionDifference, shape: tuple[int, ...]) -> tuple[Row, Row]:
     """Scores, absolute; and corners, absolute in pixels and relative to the larger side of the picture."""
-    common = {"reader": reader, "blob": blob, "problem": found.problem}
+    common: dict[str, Any] = {"reader": reader, "blob": blob, "problem": found.problem}
     sound = not found.problem
     return (
         Row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -12,6 +13,7 @@ import onnx
 
 from gluon2caffe.bridge.load import InputShape, Source, is_gluon_block, trace
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
+from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.samples import join_samples, split_samples
 from gluon2caffe.onnx2caffe.model import Preprocessing
@@ -61,26 +63,43 @@ def _mxnet_outputs(
 ) -> list[FloatArray]:
     """MXNet's own forward pass, sample by sample."""
     from gluon2caffe.bridge.export import load_mxnet
+    from gluon2caffe.bridge.export.messages import reason_of
 
     mxnet = load_mxnet()
     kind = None if whole else kind_of_block(source)
     if kind is not None:
         # Its own forward pass ends in detections; traced, the raw heads run in inference form.
         net = _as_block(mxnet, kind.raw_block(source), dict(shapes), outputs)
-    elif is_gluon_block(source) and outputs is None:
+    elif is_gluon_block(source) and outputs is None and not other_precision(source):
         net = source
     else:
         net = _as_block(mxnet, source, dict(shapes), outputs)
+    context = context_of(net)
     runs = []
     for sample in split_samples(inputs, shapes):
-        made = net(*(mxnet.nd.array(sample[name]) for name in shapes))
+        try:
+            made = net(*(mxnet.nd.array(sample[name], ctx=context) for name in shapes))
+            mxnet.nd.waitall()
+        except mxnet.MXNetError as error:
+            raise ReferenceModelError(f"MXNet cannot run the source: {reason_of(error)}") from error
         arrays = [leaf.asnumpy().astype(np.float32) for leaf in _leaves(made)]
         runs.append({str(position): array for position, array in enumerate(arrays)})
     return list(join_samples(runs).values())
 
 
+def context_of(net: Any) -> Any:
+    """Return the first device that a Gluon block's parameters are on; None, MXNet's default, where it has none."""
+    return next((param.list_ctx()[0] for param in net.collect_params().values() if param._data is not None), None)
+
+
+def other_precision(net: Any) -> str:
+    """Return "half" or "double" for a Gluon block with parameters of that precision, else an empty text."""
+    kinds = {np.dtype(param.dtype).name for param in net.collect_params().values()}
+    return "half" if "float16" in kinds else "double" if "float64" in kinds else ""
+
+
 def _as_block(mxnet: Any, source: Source, shapes: InputShape, outputs: Sequence[str] | None) -> Any:
-    """The traced symbol, or some tensors inside it, as a block.
+    """The traced symbol, or some tensors inside it, as a block on the CPU with weights in float32, as Caffe has them.
 
     A block runs as a CachedOp; a bound symbol would go through MKLDNN's subgraph backend, which gives wrong numbers on
     some nets.
@@ -91,13 +110,21 @@ def _as_block(mxnet: Any, source: Source, shapes: InputShape, outputs: Sequence[
     if outputs is not None:
         traced = cut_net(traced, outputs)
     inputs = [mxnet.sym.var(name) for name in traced.input_shapes]
-    block = mxnet.gluon.SymbolBlock(mxnet_symbol(traced.graph, mxnet), inputs)
+    block = mxnet.gluon.SymbolBlock(_without_types(mxnet, mxnet_symbol(traced.graph, mxnet)), inputs)
     for name, param in block.collect_params().items():
         value = traced.params[name]
         param.shape = tuple(value.shape)
         param.initialize(ctx=mxnet.cpu())
-        param.set_data(mxnet.nd.array(value) if isinstance(value, np.ndarray) else value)
+        param.set_data(mxnet.nd.array(value.asnumpy() if hasattr(value, "asnumpy") else value, dtype=np.float32))
     return block
+
+
+def _without_types(mxnet: Any, symbol: Any) -> Any:
+    """The symbol with no types declared for its variables, so that those of half precision can be fed float32."""
+    graph = json.loads(symbol.tojson())
+    for node in graph["nodes"]:
+        node.get("attrs", {}).pop("__dtype__", None)
+    return mxnet.sym.load_json(json.dumps(graph))
 
 
 def _leaves(made: Any) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -37,30 +36,36 @@ def file_reference(run: Run, source: Source, tolerance: float) -> FileReference:
     Raises:
         ReferenceModelError: neither MXNet nor onnxruntime can run it.
     """
-    asked = run.model.made_with
     missing = _mxnet_missing()
     if missing:
-        outputs = _intermediate_outputs(run, source, asked)
         return FileReference(
-            outputs,
+            _intermediate_outputs(run, source, run.raw),
             f"{INTERMEDIATE}; it was not compared with MXNet on this machine: {missing}",
         )
-    expected = source_outputs(
-        source,
-        run.raw,
-        run.model.inputs,
-        preprocessing=run.model.preprocessing,
-        outputs=asked.get("outputs"),
-        softmax=bool(asked.get("softmax")),
-    )
+    expected = file_outputs(run, source, run.raw)
     try:
-        found = _intermediate_outputs(run, source, asked)
+        found = _intermediate_outputs(run, source, run.raw)
     except ReferenceModelError as error:
         return FileReference(expected, f"MXNet. {INTERMEDIATE.capitalize()} was not run: {error}")
     rows = tuple(
         _row(name, got, wanted, tolerance) for name, got, wanted in zip(run.model.outputs, found, expected, strict=True)
     )
     return FileReference(expected, f"MXNet; {INTERMEDIATE} is compared with it too", rows)
+
+
+def file_outputs(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> list[FloatArray]:
+    """Return what the net computes of `raw`: in MXNet where it is installed, else as the intermediate."""
+    if _mxnet_missing():
+        return _intermediate_outputs(run, source, raw)
+    asked = run.model.made_with
+    return source_outputs(
+        source,
+        raw,
+        run.model.inputs,
+        preprocessing=run.model.preprocessing,
+        outputs=asked.get("outputs"),
+        softmax=bool(asked.get("softmax")),
+    )
 
 
 def _mxnet_missing() -> str:
@@ -74,9 +79,9 @@ def _mxnet_missing() -> str:
     return ""
 
 
-def _intermediate_outputs(run: Run, source: Source, asked: Mapping[str, Any]) -> list[FloatArray]:
-    model = as_model(to_intermediate(source, **asked))
-    return list(run_onnx(model, run.raw).values())
+def _intermediate_outputs(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> list[FloatArray]:
+    model = as_model(to_intermediate(source, **run.model.made_with))
+    return list(run_onnx(model, raw).values())
 
 
 def _row(output: str, got: FloatArray, expected: FloatArray, tolerance: float) -> Row:

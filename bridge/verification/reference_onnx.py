@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from gluon2caffe.bridge.verification.double_sigmoid import has_sigmoids, with_double_sigmoids
 from gluon2caffe.bridge.verification.errors import ReferenceModelError
+from gluon2caffe.bridge.verification.prerequisites import INSTALL
 from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
 from gluon2caffe.bridge.verification.single_precision import in_single_precision, is_other_precision
 
@@ -21,7 +23,8 @@ def run_onnx(
 ) -> dict[str, FloatArray]:
     """Run a model, node by node as it stands (no graph optimisation), on the CPU.
 
-    A model in half or double precision is run in float32, the precision of Caffe.
+    A model in half or double precision is run in float32, the precision of Caffe, and Sigmoid in double (see
+    ``double_sigmoid``).
 
     Args:
         model: the model, which stays as it is, or its file.
@@ -36,7 +39,7 @@ def run_onnx(
     try:
         import onnxruntime
     except ImportError as error:
-        raise ReferenceModelError("onnxruntime is needed to run an ONNX model: pip install onnxruntime") from error
+        raise ReferenceModelError(f"onnxruntime is needed to run an ONNX model: {error}. Try: {INSTALL}") from error
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3  # errors: it warns of every unused initializer
@@ -71,6 +74,17 @@ def input_types(model: onnx.ModelProto | str | PathLike[str]) -> dict[str, np.dt
     }
 
 
+def declared_precision(model: onnx.ModelProto | str | PathLike[str]) -> str:
+    """Return "half" or "double" for a model that is run in float32 although it is of that precision, else empty."""
+    if not isinstance(model, onnx.ModelProto):
+        model = onnx.load(model, load_external_data=False)
+    if not is_other_precision(model):
+        return ""
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    kinds |= {info.type.tensor_type.elem_type for info in model.graph.input}
+    return "half" if onnx.TensorProto.FLOAT16 in kinds else "double"
+
+
 def intermediate_tensors(model: onnx.ModelProto) -> tuple[str, ...]:
     """Return the names of all tensors that the nodes of the graph compute, in order."""
     return tuple(dict.fromkeys(name for node in model.graph.node for name in node.output if name))
@@ -85,12 +99,14 @@ def _source(model: onnx.ModelProto | str | PathLike[str], fetch: Sequence[str] |
     """Return what to start a session from: the model, with the tensors to fetch as its outputs."""
     if not isinstance(model, onnx.ModelProto):
         light = onnx.load(model, load_external_data=False)
-        if fetch is None and not is_other_precision(light):
+        if fetch is None and not is_other_precision(light) and not has_sigmoids(light):
             return str(Path(model))
         onnx.external_data_helper.load_external_data_for_model(light, str(Path(model).parent))
         model = light
     if is_other_precision(model):
         model = in_single_precision(model)
+    if has_sigmoids(model):
+        model = with_double_sigmoids(model)
     serialised = model.SerializeToString()
     if fetch is None:
         return serialised

@@ -17,8 +17,11 @@ class Row:
         shape: its shape in the source.
         absolute: the largest |difference|.
         relative: that divided by the largest |value| of the source's output.
-        passed: whether ``relative`` is within the tolerance.
+        passed: whether the difference is within the tolerance, or explained by rounding.
         problem: why the two could not be compared, else empty.
+        sensitivity: the largest |change| of the source's output when its input moves by rounding; None where that was
+            not measured.
+        remark: what explains a difference beyond the tolerance in a row that passed, else empty.
     """
 
     reader: str
@@ -29,6 +32,15 @@ class Row:
     relative: float
     passed: bool
     problem: str = ""
+    sensitivity: float | None = None
+    remark: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What the table says of it."""
+        if self.passed:
+            return self.remark or "ok"
+        return self.problem or (f"DIFFERS: {self.remark}" if self.remark else "DIFFERS")
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class FirstDifference:
     source: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        size = self.problem or f"off by {_number(self.absolute)} (relative {_number(self.relative)})"
+        size = self.problem or f"off by {number(self.absolute)} (relative {number(self.relative)})"
         text = f"The first layer that differs on {self.reader} is {self.layer} ({self.type}): blob {self.blob}, {size}."
         if self.origin:
             text += f" It computes {', '.join(self.origin)} and should give tensor {self.tensor}."
@@ -88,6 +100,7 @@ class Report:
         first_difference: where to look first when an output differs; None when all agree, or it was not looked for.
         reference: what the readers were compared with, where that is not simply the source itself.
         intermediate: one row for every output of the intermediate, where that was compared with the source too.
+        notes: what else there is to know, a sentence each.
     """
 
     tolerance: float
@@ -97,6 +110,7 @@ class Report:
     first_difference: FirstDifference | None = None
     reference: str = ""
     intermediate: tuple[Row, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -125,15 +139,16 @@ class Report:
                     row.reader,
                     row.output,
                     "x".join(map(str, row.shape)) or "scalar",
-                    _number(row.absolute),
-                    _number(row.relative),
-                    "ok" if row.passed else row.problem or "DIFFERS",
+                    number(row.absolute),
+                    number(row.relative),
+                    row.verdict,
                 )
                 for row in (*self.intermediate, *self.rows)
             ],
         )
         lines += [f"{reader} failed: {words}" for reader, words in self.failed.items()]
         lines += [f"{reader} was skipped: {reason}" for reader, reason in self.skipped.items()]
+        lines += self.notes
         if self.first_difference:
             lines.append(str(self.first_difference))
         if self.reference:
@@ -144,14 +159,16 @@ class Report:
         if not self.rows and not self.failed:
             return "Not verified: no reader ran."
         if self.passed:
-            return f"Agreed within {_number(self.tolerance)} on {', '.join(self.readers)}."
+            excused = " or as far as rounding allows" if any(row.remark for row in self.rows) else ""
+            return f"Agreed within {number(self.tolerance)}{excused} on {', '.join(self.readers)}."
         bad = dict.fromkeys(
             [row.reader for row in (*self.intermediate, *self.rows) if not row.passed] + list(self.failed)
         )
-        return f"Not agreed within {_number(self.tolerance)} on {', '.join(bad)}."
+        return f"Not agreed within {number(self.tolerance)} on {', '.join(bad)}."
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """The number with two digits, as reports show it."""
     return f"{value:.2g}" if math.isfinite(value) else "-"
 
 

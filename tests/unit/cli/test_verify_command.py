@@ -1,6 +1,7 @@
 """`gluon2caffe verify` and `convert --verify`: what they hand to the verifier, and what they make of its report."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,38 @@ def test_an_interruption_while_verifying_tells_that_the_files_are_written(
     result = run("convert", "net.onnx", "-o", "new", "--verify")
     assert (result.exit_code, result.stdout) == (130, "")
     assert result.stderr.strip() == "Interrupted while verifying; new.prototxt and new.caffemodel are complete."
+
+
+@pytest.mark.parametrize(
+    ("words", "samples"),
+    [
+        (["--samples", "3"], 3),
+        (["--samples", "data.npz"], [Path("data.npz")]),
+        (["--samples", "a.png", "--samples", "photos"], [Path("a.png"), Path("photos")]),
+    ],
+)
+def test_samples_reach_the_verifier(
+    run: Run, pair: str, verifier: list[Any], words: list[str], samples: int | list[Path]
+) -> None:
+    verifier.append(GOOD)
+    assert run("verify", pair, "net.onnx", *words).exit_code == 0
+    assert run("convert", "net.onnx", "-o", "new", "--verify", *words).exit_code == 0
+    assert [options["samples"] for _, _, options in verifier[1:]] == [samples, samples]
+
+
+def test_wrong_use_of_samples(run: Run, pair: str, verifier: list[Any]) -> None:
+    result = run("verify", pair, "net.onnx", "--samples", "0")
+    assert (result.exit_code, "expected at least 1 sample." in result.stderr) == (2, True)
+    result = run("convert", "net.onnx", "-o", "new", "--samples", "2")
+    assert (result.exit_code, "--samples goes with --verify." in result.stderr) == (2, True)
+    assert not Path("new.prototxt").exists()
+
+
+def test_what_verifying_needs_is_looked_for_before_the_conversion(
+    run: Run, net: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    result = run("convert", "net.onnx", "-o", "new", "--verify")
+    assert result.exit_code == 1
+    assert result.stderr.strip().endswith("Try: pip install 'gluon2caffe[verify]'")
+    assert sorted(path.name for path in folder.iterdir()) == ["net.onnx"]

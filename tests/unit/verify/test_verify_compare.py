@@ -131,6 +131,8 @@ def test_the_report_as_json() -> None:
                 "relative": None,
                 "passed": False,
                 "problem": "shape (1, 2) instead of (1, 1)",
+                "sensitivity": None,
+                "remark": "",
             }
         ],
         "failed": {},
@@ -138,6 +140,7 @@ def test_the_report_as_json() -> None:
         "first_difference": None,
         "reference": "",
         "intermediate": [],
+        "notes": [],
     }
 
 

@@ -39,7 +39,9 @@ test-onnx:
 	.venv-onnx/bin/python -m pytest -q
 
 caffe: $(READY)
-	$(BIN)/python -m gluon2caffe.bridge.verification.caffe_setup $(if $(CI),--install-packages) || echo "No real Caffe could be set up: tests on it will be skipped."
+	$(BIN)/gluon2caffe readers setup caffe --folder "$${GLUON2CAFFE_CAFFE_FOLDER:-.caffe}" || \
+	    $(BIN)/python -m tools.caffe_from_source $(if $(CI),--install-packages) || \
+	    echo "No real Caffe could be set up: tests on it will be skipped."
 
 zoo: $(READY) caffe
 	$(BIN)/python -m pytest -q tests/zoo --full-zoo

@@ -19,7 +19,7 @@ import pytest
 import gluon2caffe
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.prototxt import outline, read_net
+from gluon2caffe.bridge.verification.prototxt import read_net
 from gluon2caffe.bridge.verification.readers import SSD_LAYERS, OpenCVReader, Session, installed_readers
 from gluon2caffe.bridge.verification.readers.process import WorkerProcess
 from gluon2caffe.bridge.verification.readers.reader import WorkerReader
@@ -227,12 +227,12 @@ class LastingWorker:
     ) -> dict[str, np.ndarray]:
         """Load the files and run them."""
         if self._process is None:
-            self._process = self._reader._start()
+            self._process = self._reader.start()
         try:
-            self._process.ask({"do": "load", "prototxt": str(prototxt), "caffemodel": str(caffemodel)})
-            net = outline(read_net(prototxt))
-            assert set(net.outputs) == set(fetch), f"the net ends in {net.outputs}, the outputs are {fetch}"
-            return Session(self.name, self._process, net).run(fed, fetch)
+            session = Session.opened(self.name, self._process, prototxt, caffemodel)
+            outputs = session.net.outputs
+            assert set(outputs) == set(fetch), f"the net ends in {outputs}, the outputs are {fetch}"
+            return session.run(fed, fetch)
         except ReaderError as error:
             self.close()
             raise AssertionError(f"{self.name}: {error}\n{prototxt.read_text()}") from None
@@ -247,7 +247,7 @@ class LastingWorker:
 @lru_cache(maxsize=1)
 def workers() -> tuple[LastingWorker, ...]:
     """One per installed reader."""
-    return tuple(LastingWorker(reader) for reader in installed_readers())
+    return tuple(LastingWorker(reader) for reader in installed_readers(("opencv", "caffe")))
 
 
 def close_workers() -> None:

@@ -6,6 +6,7 @@ from agreement import close_workers
 
 from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
 from gluon2caffe.bridge.verification.readers import InstalledReaders, installed_readers
+from gluon2caffe.bridge.verification.readers.environment import READERS_VARIABLE
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 
@@ -14,6 +15,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--benchmarks", action="store_true", help="measure speed and memory (minutes)")
     parser.addoption("--fuzz", action="store_true", help="convert thousands of damaged models (minutes)")
     parser.addoption("--property-examples", type=int, default=200, metavar="N", help="number of random graphs to try")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_readers_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test finds must not depend on what its user once set up; tests of these readers ask for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(READERS_VARIABLE, str(tmp_path_factory.mktemp("readers")))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

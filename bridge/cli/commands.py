@@ -13,6 +13,7 @@ from gluon2caffe.bridge.cli.convert import convert
 from gluon2caffe.bridge.cli.inspect import inspect
 from gluon2caffe.bridge.cli.onnx import onnx
 from gluon2caffe.bridge.cli.program import Program
+from gluon2caffe.bridge.cli.readers import readers
 from gluon2caffe.bridge.cli.verify import verify
 
 # \b keeps the lines of the paragraph as they are.
@@ -27,6 +28,7 @@ model zoo.
   gluon2caffe inspect net.onnx --target opencv
   gluon2caffe onnx net.onnx -o normal-form.onnx
   gluon2caffe verify net net-symbol.json net-0000.params
+  gluon2caffe readers setup mnn openvino
 """
 EPILOG = "Exit status: 0 all went well, 1 an error or a failed verification, 2 wrong usage, 130 interrupted."
 
@@ -58,4 +60,5 @@ def commands() -> None:
 commands.add_command(convert)
 commands.add_command(inspect)
 commands.add_command(onnx)
+commands.add_command(readers)
 commands.add_command(verify)

@@ -18,6 +18,7 @@ from gluon2caffe.bridge.cli.options import (
     input_shape_option,
     merge_bn_option,
     output_options,
+    readers_option,
     relu6_option,
     source_options,
     target_option,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     "--verify", is_flag=True, help="Run the files on the Caffe readers there are and compare them with the source."
 )
 @samples_option
+@readers_option
 @output_options
 def convert(
     source_args: SourceArgs,
@@ -69,6 +71,7 @@ def convert(
     save_onnx: bool,
     verify: bool,
     samples: Samples | None,
+    readers: tuple[str, ...] | None,
     output: OutputOptions,
 ) -> int:
     """Convert SOURCE to a Caffe model.
@@ -86,6 +89,8 @@ def convert(
     report = None
     if samples is not None and not verify:
         raise click.UsageError("--samples goes with --verify.")
+    if readers is not None and not verify:
+        raise click.UsageError("--readers goes with --verify.")
     from gluon2caffe.bridge.convert import lowered
 
     with shown_progress(output) as progress:
@@ -104,7 +109,7 @@ def convert(
         del made
         if verify:
             with _files_stay(files):
-                report = _verified(model, source, pair[0].with_suffix(""), samples, progress)
+                report = _verified(model, source, pair[0].with_suffix(""), samples, readers, progress)
     return show(_summary(found, model, outputs, target, files, report, progress.seconds()), output)
 
 
@@ -121,12 +126,19 @@ def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path 
         model.save(prefix)
 
 
-def _verified(model: CaffeModel, source: Any, prefix: Path, samples: Samples | None, progress: ProgressLine) -> Report:
+def _verified(
+    model: CaffeModel,
+    source: Any,
+    prefix: Path,
+    samples: Samples | None,
+    readers: tuple[str, ...] | None,
+    progress: ProgressLine,
+) -> Report:
     progress.begin("Verifying")
     from gluon2caffe import verify
 
     given: dict[str, Any] = {} if samples is None else {"samples": samples}
-    return verify(model, source, files=prefix, **given)
+    return verify(model, source, files=prefix, readers=readers, **given)
 
 
 @contextmanager

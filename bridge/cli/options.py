@@ -19,6 +19,9 @@ from gluon2caffe.onnx2caffe.targets import PROFILES
 HEAD_CHOICES = ("detection", "raw")
 PRIOR_CHOICES = ("box", "constant")
 RELU6_CHOICES = ("exact", "layer", "relu")
+READERS_TO_SET_UP = ("caffe", "mnn", "openvino", "sophgo", "rockchip", "ncnn")
+READER_NAMES = ("opencv", *READERS_TO_SET_UP)
+"""A test compares them with those that `gluon2caffe.bridge.verification.readers` has; to import that takes long."""
 
 Shape = tuple[int, ...]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,6 +77,15 @@ def parse_names(_context: click.Context, _option: click.Parameter, texts: tuple[
     if not all(names):
         raise click.BadParameter("it holds an empty name.")
     return names or None
+
+
+def parse_readers(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Read names of readers separated by commas."""
+    names = parse_names(context, option, texts)
+    unknown = [name for name in names or () if name not in READER_NAMES]
+    if unknown:
+        raise click.BadParameter(f"no reader is called {', '.join(unknown)}; choose from {', '.join(READER_NAMES)}.")
+    return names
 
 
 @dataclass(frozen=True)
@@ -190,6 +202,18 @@ def wish_options(command: Command) -> Command:
         click.option("--allow-non-finite", is_flag=True, help="Take weights that hold NaN or infinity."),
     ]
     return _gathering(command, options, "wishes", Wishes)
+
+
+def readers_option(command: Command) -> Command:
+    """`--readers`: the keyword `readers`, names or None for all that are ready."""
+    return click.option(
+        "--readers",
+        multiple=True,
+        metavar="A,B",
+        callback=parse_readers,
+        help=f"Verify on these readers: {', '.join(READER_NAMES)}.  [default: those that are ready, see `gluon2caffe "
+        "readers`]",
+    )(command)
 
 
 def merge_bn_option(command: Command) -> Command:

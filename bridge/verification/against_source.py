@@ -13,7 +13,6 @@ import onnx
 
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
 from gluon2caffe.bridge.load import Source
-from gluon2caffe.bridge.verification.compare import TOLERANCE
 from gluon2caffe.bridge.verification.detectors import Run, compare_detectors
 from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.model_inputs import Samples, model_inputs
@@ -37,8 +36,8 @@ def verify(
     samples: Samples = 1,
     *,
     files: Prefix | None = None,
-    readers: Iterable[Reader] | None = None,
-    tolerance: float = TOLERANCE,
+    readers: Iterable[Reader | str] | None = None,
+    tolerance: float | None = None,
     seed: int = 0,
     **conversion: Any,
 ) -> Report:
@@ -60,8 +59,10 @@ def verify(
             normally distributed, or integers of 0 to 255 where the source takes such. Images are resized to the input's
             size and keep their values of 0 to 255, so a net that takes normalised ones needs its `mean` and `std`.
         files: the prefix at which a CaffeModel is saved already; it is saved to a folder of its own otherwise.
-        readers: where to run it; every reader found on this machine if left out.
-        tolerance: largest absolute difference allowed, as a part of the largest absolute output of the source.
+        readers: where to run it, by name (see `gluon2caffe readers`) or as objects; every reader that is ready on this
+            machine if left out.
+        tolerance: largest absolute difference allowed, as a part of the largest absolute output of the source; if left
+            out 1e-4, and 0.01 on a reader that computes in half precision.
         seed: of the drawn samples.
         conversion: for a saved pair, the keyword arguments that it was converted with.
 
@@ -83,7 +84,8 @@ def verify(
         if bad is None:
             return report
         reader = next(reader for reader in chosen if reader.name == bad)
-        return _with_first_difference(report, run, reader, source, tolerance)
+        limit = reader.tolerance if tolerance is None else tolerance
+        return _with_first_difference(report, run, reader, source, limit)
 
 
 def _opened(
@@ -119,14 +121,18 @@ def _outputs_by_name(blobs: Mapping[str, str], names: Sequence[str]) -> dict[str
     return dict(zip(names, blobs, strict=True))
 
 
-def _readers(readers: Iterable[Reader] | None) -> tuple[list[Reader], dict[str, str]]:
-    if readers is not None:
-        return list(readers), {}
-    found = installed_readers()
-    if not found.readers:
+def _readers(asked: Iterable[Reader | str] | None) -> tuple[list[Reader], dict[str, str]]:
+    """The readers to run, and why others are not."""
+    given = None if asked is None else list(asked)
+    names = None if given is None else [each for each in given if isinstance(each, str)]
+    own = [each for each in given or () if not isinstance(each, str)]
+    if given and not names:
+        return own, {}
+    found = installed_readers(names)
+    if not found.readers and not own:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.missing.items())
         raise MissingExtraError(f"No reader of Caffe files works here ({reasons}). Try: {INSTALL}")
-    return list(found), dict(found.missing)
+    return [*found, *own], dict(found.missing)
 
 
 def _with_first_difference(report: Report, run: Run, reader: Reader, source: Source, tolerance: float) -> Report:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.readers.reader import TOLERANCE
 from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.bridge.verification.samples import FloatArray
 from gluon2caffe.bridge.verification.sensitivity import Sensitivity
-
-TOLERANCE = 1e-4
-"""Largest |difference| allowed, as a part of the largest |value| of the reference."""
 
 WITHIN_SENSITIVITY = "agrees within the net's own sensitivity"
 
@@ -65,6 +63,7 @@ def compare(
     blobs: Mapping[str, str] | None = None,
     skipped: Mapping[str, str] | None = None,
     tolerance: float = TOLERANCE,
+    own_tolerances: Mapping[str, float] | None = None,
     floors: Mapping[str, float] | None = None,
     sensitivities: Mapping[str, Sensitivity] | None = None,
 ) -> Report:
@@ -75,10 +74,12 @@ def compare(
         reference: output -> its values.
         blobs: output -> the blob that holds it; None where they have the same names.
         skipped: reader -> why it was not run.
-        tolerance: see ``TOLERANCE``.
+        tolerance: largest |difference| allowed, as a part of the largest |value| of the reference.
+        own_tolerances: reader -> its tolerance, for those of another precision.
         floors: output -> the absolute difference that passes, whatever the size of the output.
         sensitivities: output -> how far rounding moves the source itself; a difference within that passes.
     """
+    of_reader = own_tolerances or {}
     rows = []
     for reader, result in results.items():
         if isinstance(result, ReaderError):
@@ -88,7 +89,7 @@ def compare(
             found = result.get(blob)
             apart = _incomparable("the reader did not return it") if found is None else difference(found, expected)
             own = (sensitivities or {}).get(output)
-            agrees = apart.within(tolerance, (floors or {}).get(output, 0.0))
+            agrees = apart.within(of_reader.get(reader, tolerance), (floors or {}).get(output, 0.0))
             explained = own is not None and own.explains(apart.absolute, apart.mean_square)
             excused = explained and not agrees and not apart.problem
             rows.append(
@@ -103,6 +104,7 @@ def compare(
                     passed=agrees or excused,
                     sensitivity=None if own is None else own.absolute,
                     remark=WITHIN_SENSITIVITY if excused else "",
+                    tolerance=of_reader.get(reader),
                 )
             )
     # A reader's own errors begin with its name, which the report gives anyway.

@@ -8,9 +8,10 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from gluon2caffe.bridge.origins import walk_back
-from gluon2caffe.bridge.verification.compare import TOLERANCE, Difference, difference
+from gluon2caffe.bridge.verification.compare import Difference, difference
+from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.prototxt import Unfolded, without_in_place
-from gluon2caffe.bridge.verification.readers.reader import Reader
+from gluon2caffe.bridge.verification.readers.reader import TOLERANCE, Reader
 from gluon2caffe.bridge.verification.report import FirstDifference
 from gluon2caffe.bridge.verification.samples import FloatArray
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
@@ -137,7 +138,10 @@ def _run_unfolded(
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         prototxt = Path(folder) / "net.prototxt"
         prototxt.write_text(unfolded.text, encoding="utf-8")
-        return reader.layer_by_layer().run(prototxt, caffemodel, inputs, fetch)
+        inspected = reader.layer_by_layer()
+        if inspected is None:
+            raise ReaderError(f"{reader.name} shows the outputs of a net alone")
+        return inspected.run(prototxt, caffemodel, inputs, fetch)
 
 
 def _unchecked(net: NetParameter, layer: str, agreed: AbstractSet[_Write]) -> tuple[str, ...]:

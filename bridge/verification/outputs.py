@@ -14,6 +14,7 @@ from gluon2caffe.bridge.verification.compare import compare
 from gluon2caffe.bridge.verification.detectors import Run
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.opencv_reader import OpenCVReader
+from gluon2caffe.bridge.verification.readers.reader import TOLERANCE
 from gluon2caffe.bridge.verification.reference import other_precision, source_outputs
 from gluon2caffe.bridge.verification.reference_files import FileReference, file_outputs, file_reference
 from gluon2caffe.bridge.verification.reference_onnx import declared_precision, input_types
@@ -29,12 +30,16 @@ MOVES = 3
 """How often the input is moved where an output differs; once is enough to report how sensitive a net is."""
 
 
-def compare_outputs(run: Run, source: Source, tolerance: float) -> Report:
+def compare_outputs(run: Run, source: Source, asked: float | None) -> Report:
     """Run the files on every reader, and say of each difference beyond the tolerance what explains it, if anything.
+
+    The tolerance is the one that was asked for, else the reader's own.
 
     Raises:
         ConversionError: the source cannot be run.
     """
+    tolerance = TOLERANCE if asked is None else asked
+    own_tolerances = {each.name: each.tolerance for each in run.readers if each.tolerance != TOLERANCE}
     outputs = run.model.outputs
     found = (
         file_reference(run, source, tolerance)
@@ -49,6 +54,7 @@ def compare_outputs(run: Run, source: Source, tolerance: float) -> Report:
         "blobs": outputs,
         "skipped": {**run.missing, **ran.skipped},
         "tolerance": tolerance,
+        "own_tolerances": own_tolerances if asked is None else None,
         "floors": rounding_floors(run.model),
     }
     report = compare(ran.results, reference, **common)

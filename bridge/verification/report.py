@@ -22,6 +22,7 @@ class Row:
         sensitivity: the largest |change| of the source's output when its input moves by rounding; None where that was
             not measured.
         remark: what explains a difference beyond the tolerance in a row that passed, else empty.
+        tolerance: the largest relative difference that passes on this reader, where it is not the report's.
     """
 
     reader: str
@@ -34,6 +35,7 @@ class Row:
     problem: str = ""
     sensitivity: float | None = None
     remark: str = ""
+    tolerance: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -160,11 +162,19 @@ class Report:
             return "Not verified: no reader ran."
         if self.passed:
             excused = " or as far as rounding allows" if any(row.remark for row in self.rows) else ""
-            return f"Agreed within {number(self.tolerance)}{excused} on {', '.join(self.readers)}."
+            return f"Agreed {self._within(self.readers, excused)}."
         bad = dict.fromkeys(
             [row.reader for row in (*self.intermediate, *self.rows) if not row.passed] + list(self.failed)
         )
-        return f"Not agreed within {number(self.tolerance)} on {', '.join(bad)}."
+        return f"Not agreed {self._within(list(bad))}."
+
+    def _within(self, readers: Sequence[str], excused: str = "") -> str:
+        """The tolerances, each with the readers that it holds for: within 0.0001 on A, B, within 0.01 on C."""
+        own = {row.reader: row.tolerance for row in self.rows if row.tolerance is not None}
+        groups: dict[float, list[str]] = {}
+        for reader in readers:
+            groups.setdefault(own.get(reader, self.tolerance), []).append(reader)
+        return ", ".join(f"within {number(each)}{excused} on {', '.join(names)}" for each, names in groups.items())
 
 
 def number(value: float) -> str:

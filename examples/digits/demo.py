@@ -27,10 +27,7 @@ from gluon2caffe import to_caffe
 from gluon2caffe.bridge.verification.readers import CaffeReader, caffe_readers
 from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
 
-NO_CAFFE = (
-    "Real Caffe skipped: none is set up"
-    " (python -m gluon2caffe.bridge.verification.caffe_setup makes one, CAFFE_PYTHON names your own)"
-)
+NO_CAFFE = "Real Caffe skipped: none is set up (gluon2caffe readers setup caffe makes one, CAFFE_PYTHON names your own)"
 
 
 def scores_in_opencv(prototxt: Path, caffemodel: Path, pictures: np.ndarray, console: Console) -> np.ndarray:

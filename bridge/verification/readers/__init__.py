@@ -1,29 +1,63 @@
-"""Programs that run Caffe files, each in a child process: OpenCV's dnn module and real Caffes."""
+"""Programs that run Caffe files, each in a child process.
 
-from collections.abc import Iterator
+A reader is added by a file with its kind here and one with its program in ``programs``, and by its kind's place in
+`KINDS`. What sets readers up is in `gluon2caffe.bridge.reader_setup`, which nothing here imports.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.readers.caffe_reader import CaffeReader, caffe_readers
-from gluon2caffe.bridge.verification.readers.opencv_reader import OpenCVReader
+from gluon2caffe.bridge.verification.readers.caffe_reader import CAFFE, NO_CAFFE, CaffeReader, caffe_readers
+from gluon2caffe.bridge.verification.readers.mnn_reader import MNN
+from gluon2caffe.bridge.verification.readers.ncnn_reader import NCNN
+from gluon2caffe.bridge.verification.readers.opencv_reader import OPENCV, OpenCVReader
+from gluon2caffe.bridge.verification.readers.openvino_reader import OPENVINO
 from gluon2caffe.bridge.verification.readers.reader import SSD_LAYERS, Reader, Session
+from gluon2caffe.bridge.verification.readers.rockchip_reader import ROCKCHIP
+from gluon2caffe.bridge.verification.readers.sophgo_reader import SOPHGO
 
 __all__ = [
+    "KINDS",
+    "NO_CAFFE",
     "SSD_LAYERS",
     "CaffeReader",
     "InstalledReaders",
     "OpenCVReader",
     "Reader",
     "ReaderError",
+    "ReaderKind",
     "Session",
     "caffe_readers",
     "installed_readers",
 ]
 
-NO_CAFFE = (
-    "no Caffe found: run `python -m gluon2caffe.bridge.verification.caffe_setup`, or name a Python that has one by the "
-    "environment variable CAFFE_PYTHON"
-)
+
+class ReaderKind(Protocol):
+    """A program that reads Caffe files, whether it is on this machine or not."""
+
+    @property
+    def name(self) -> str:
+        """What `--readers` and `gluon2caffe readers` call it."""
+
+    @property
+    def title(self) -> str:
+        """What to call it in texts."""
+
+    @property
+    def optional(self) -> bool:
+        """Whether nobody expects it to be here: it is not missed unless it is asked for."""
+
+    def find(self) -> Sequence[Reader]:
+        """Return those of this machine, none of them started yet."""
+
+    def absence(self) -> str:
+        """Return why `find` gives none, and what to do about it."""
+
+
+KINDS: dict[str, ReaderKind] = {kind.name: kind for kind in (OPENCV, CAFFE, MNN, OPENVINO, SOPHGO, ROCKCHIP, NCNN)}
+"""Every kind of reader by its name, in the order in which they run."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +76,28 @@ class InstalledReaders:
         return iter(self.readers)
 
 
-def installed_readers() -> InstalledReaders:
-    """Start every reader once and say which ones work (about two seconds)."""
-    caffes = caffe_readers()
-    candidates: list[Reader] = [OpenCVReader(), *caffes]
-    missing = {reader.name: reader.reason for reader in candidates if not reader.available}
-    if not caffes:
-        missing["Caffe"] = NO_CAFFE
-    return InstalledReaders(tuple(reader for reader in candidates if reader.available), missing)
+def installed_readers(names: Collection[str] | None = None) -> InstalledReaders:
+    """Start every reader once and say which ones work (about two seconds, and one more for each optional reader).
+
+    Args:
+        names: the kinds to look for, of `KINDS`; None looks for all, and does not miss those that are optional.
+
+    Raises:
+        ReaderError: a name is none of a reader.
+    """
+    unknown = [name for name in names or () if name not in KINDS]
+    if unknown:
+        raise ReaderError(f"there is no reader {', '.join(unknown)}. Choose from {', '.join(KINDS)}.")
+    readers: list[Reader] = []
+    missing: dict[str, str] = {}
+    for name in KINDS if names is None else names:
+        kind = KINDS[name]
+        found = kind.find()
+        if not found and (names is not None or not kind.optional):
+            missing[kind.title] = kind.absence()
+        for reader in found:
+            if reader.available:
+                readers.append(reader)
+            else:
+                missing[reader.name] = reader.reason
+    return InstalledReaders(tuple(readers), missing)

@@ -5,8 +5,9 @@ In this order:
 1. ``CAFFE_PYTHON``, an interpreter in which ``import caffe`` works, and/or ``CAFFE_ROOT``, a Caffe built in its source
    tree (``CAFFE_ROOT/python`` is put on the path). ``PYTHONPATH`` and ``LD_LIBRARY_PATH`` are passed on as they are.
    When either is set nothing else is looked for.
-2. The ones that ``python -m gluon2caffe.bridge.verification.caffe_setup`` made, in the folder that
-   ``GLUON2CAFFE_CAFFE_FOLDER`` names, or ``.caffe`` in the current folder.
+2. Those in the folder that ``GLUON2CAFFE_CAFFE_FOLDER`` names, or in ``.caffe`` in the current folder, where a clone of
+   the repository keeps its own.
+3. Those that ``gluon2caffe readers setup caffe`` made for this user.
 """
 
 import os
@@ -15,9 +16,23 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from gluon2caffe.bridge.verification.caffe_setup.marker import ReadyCaffe, caffe_folder, ready_caffes
+from gluon2caffe.bridge.verification.readers.environment import (
+    ReadyEnvironment,
+    caffe_folder,
+    read_marker,
+    readers_folder,
+    ready_environments,
+)
 from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER, clean_environment
-from gluon2caffe.bridge.verification.readers.reader import SSD_LAYERS, WorkerReader
+from gluon2caffe.bridge.verification.readers.reader import SSD_LAYERS, Reader, WorkerReader
+
+CAFFE_WAYS = ("bvlc-wheel", "source", "ssd-wheel")
+"""The folders of Caffes among this user's reader environments."""
+
+NO_CAFFE = (
+    "no Caffe found: run `gluon2caffe readers setup caffe`, or name a Python that has one by the environment variable "
+    "CAFFE_PYTHON"
+)
 
 # All of Caffe's log goes to standard error, which the parent keeps in an unnamed file and looks at only when Caffe has
 # died: the informative lines then tell at which layer. No log files appear in /tmp.
@@ -60,10 +75,14 @@ def caffe_readers() -> list[CaffeReader]:
     own = users_own()
     if own is not None:
         return [own]
-    return [reader_of(folder, ready) for folder, ready in ready_caffes(caffe_folder()).items()]
+    ready = ready_environments(caffe_folder())
+    if not ready:
+        users = {readers_folder() / way: read_marker(readers_folder() / way) for way in CAFFE_WAYS}
+        ready = {folder: marker for folder, marker in users.items() if marker}
+    return [reader_of(folder, marker) for folder, marker in ready.items()]
 
 
-def reader_of(folder: Path, ready: ReadyCaffe) -> CaffeReader:
+def reader_of(folder: Path, ready: ReadyEnvironment) -> CaffeReader:
     """Return the reader for a Caffe that was set up in a folder."""
     environment = clean_environment([folder / path for path in ready.python_path])
     return CaffeReader(folder / ready.python, environment, name=ready.title)
@@ -81,3 +100,22 @@ def users_own() -> CaffeReader | None:
     # A bare name such as "python2.7" is looked for on PATH; what is not found is reported by its own name.
     interpreter = shutil.which(python) or python if python else sys.executable
     return CaffeReader(interpreter, environment, name="Caffe (CAFFE_PYTHON)" if python else "Caffe (CAFFE_ROOT)")
+
+
+class CaffeKind:
+    """Real Caffes; there may be several, and each checks the others."""
+
+    name = "caffe"
+    title = "Caffe"
+    optional = False
+
+    def find(self) -> list[Reader]:
+        """Return those that this machine should have; see `caffe_readers`."""
+        return list(caffe_readers())
+
+    def absence(self) -> str:
+        """Return why there is none, and what to do about it."""
+        return NO_CAFFE
+
+
+CAFFE = CaffeKind()

@@ -3,7 +3,7 @@
 import sys
 
 from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WORKER
-from gluon2caffe.bridge.verification.readers.reader import WorkerReader
+from gluon2caffe.bridge.verification.readers.reader import Reader, WorkerReader
 
 
 class OpenCVReader(WorkerReader):
@@ -31,3 +31,22 @@ class OpenCVReader(WorkerReader):
     def without_winograd(self) -> "OpenCVReader":
         """Return the same reader, fusion included, with convolutions computed as sums of products."""
         return OpenCVReader(timeout=self.timeout, winograd=False)
+
+
+class OpenCVKind:
+    """OpenCV, of which a Python has one or none."""
+
+    name = "opencv"
+    title = "OpenCV"
+    optional = False
+
+    def find(self) -> list[Reader]:
+        """Return the one of this Python."""
+        return [OpenCVReader()]
+
+    def absence(self) -> str:
+        """Return why there is none; the reader says so itself."""
+        return "it is not installed"
+
+
+OPENCV = OpenCVKind()

@@ -18,7 +18,7 @@ import numpy as np
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.samples import FloatArray
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).parent / "programs" / "worker.py"
 DEFAULT_TIMEOUT = 900.0
 """Seconds one request may take: loading and running the largest nets takes tens of seconds on a slow machine."""
 
@@ -31,8 +31,16 @@ class WorkerProcess:
     own.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None, timeout: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None,
+        timeout: float,
+        own_folder: bool = False,
+    ) -> None:
         """Start ``command`` and wait for its hello.
+
+        With ``own_folder`` it runs in a temporary folder, which goes when it ends: converters write files as they like.
 
         Raises:
             ReaderError: it cannot be started, or cannot import its reader.
@@ -40,22 +48,26 @@ class WorkerProcess:
         self.timeout = timeout
         # A file, not a pipe: a chatty reader cannot block on it, and its last lines can be read after its death.
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        scratch = tempfile.TemporaryDirectory(prefix="gluon2caffe-") if own_folder else None
         try:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
+                cwd=scratch.name if scratch else None,
                 env=None if environment is None else dict(environment),
                 # Ctrl-C reaches the parent alone, which then closes its children in order.
                 start_new_session=True,
             )
         except OSError as error:
             self._log.close()
+            if scratch:
+                scratch.cleanup()
             raise ReaderError(f"{command[0]} cannot be started: {error.strerror}") from error
         self._sink = cast(IO[bytes], self._process.stdin)
         self._source = cast(IO[bytes], self._process.stdout)
-        self._end = weakref.finalize(self, _end_process, self._process, self._log)
+        self._end = weakref.finalize(self, _end_process, self._process, self._log, scratch)
         self.hello, _ = self._answer("starting")
 
     def ask(
@@ -70,7 +82,7 @@ class WorkerProcess:
         arrays = {name: np.require(array, np.float32, "C") for name, array in (arrays or {}).items()}
         header = dict(request, arrays=[(name, array.shape) for name, array in arrays.items()])
         text = json.dumps(header).encode("utf-8")
-        what = f"{request['do']}ing".replace("runing", "running")
+        what = {"run": "running", "load": "loading", "probe": "running"}[request["do"]]
         try:
             self._sink.write(struct.pack("<I", len(text)) + text)
             for array in arrays.values():
@@ -164,7 +176,9 @@ def telling_lines(log: str) -> str:
     return (f"layer {layer}: " if layer else "") + "; ".join(telling)
 
 
-def _end_process(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+def _end_process(
+    process: "subprocess.Popen[bytes]", log: IO[bytes], scratch: "tempfile.TemporaryDirectory[str] | None"
+) -> None:
     if process.poll() is None:
         process.kill()
     for pipe in (process.stdin, process.stdout):
@@ -175,6 +189,8 @@ def _end_process(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
                 continue
     process.wait()
     log.close()
+    if scratch is not None:
+        scratch.cleanup()
 
 
 def clean_environment(python_path: Sequence[Path] = ()) -> dict[str, str]:

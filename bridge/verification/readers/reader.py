@@ -14,6 +14,9 @@ from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, sp
 SSD_LAYERS = frozenset({"DetectionOutput", "Normalize", "Permute", "PriorBox"})
 """The layer types that weiliu89's SSD branch added to BVLC Caffe."""
 
+TOLERANCE = 1e-4
+"""Largest |difference| of a reader in float32 from the source, as a part of the source's largest |value|."""
+
 
 class Reader(Protocol):
     """A program that runs Caffe files."""
@@ -21,6 +24,10 @@ class Reader(Protocol):
     @property
     def name(self) -> str:
         """What to call it in reports; unique among the readers of one run."""
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference it may have from the source unless told otherwise, as a part of the largest value."""
 
     @property
     def version(self) -> str:
@@ -35,7 +42,7 @@ class Reader(Protocol):
         """Why it is not available, in one line; empty when it is."""
 
     def layer_types(self) -> frozenset[str]:
-        """Return the layer types it has; empty when it cannot say."""
+        """Return the layer types it has; empty when that is not known."""
 
     def load(self, prototxt: Path, caffemodel: Path) -> "Session":
         """Load a net, ready to run."""
@@ -49,17 +56,46 @@ class Reader(Protocol):
     ) -> dict[str, FloatArray]:
         """Load a net, run it and let go of it: ``load`` and ``Session.run`` in one."""
 
-    def layer_by_layer(self) -> "Reader":
-        """Return the same program set to compute each layer as it stands, for looking at intermediate blobs."""
+    def layer_by_layer(self) -> "Reader | None":
+        """Return the same program set to compute each layer as it stands, for looking at intermediate blobs.
+
+        None where it shows outputs alone.
+        """
 
 
 class Session:
     """One net loaded in one reader. Close it, or use it in a ``with`` statement: its process lives until then."""
 
-    def __init__(self, reader: str, worker: WorkerProcess, net: Outline) -> None:
+    def __init__(self, reader: str, worker: WorkerProcess, net: Outline, shows_all: bool = True) -> None:
         self.net = net
         self._reader = reader
         self._worker = worker
+        self._shows_all = shows_all
+
+    @classmethod
+    def opened(
+        cls, reader: str, worker: WorkerProcess, prototxt: Path, caffemodel: Path, shows_all: bool = True
+    ) -> "Session":
+        """Load a net in a worker that runs already.
+
+        Raises:
+            ReaderError: a missing file, or the reader refuses it.
+        """
+        net = outline(read_net(prototxt))
+        if not caffemodel.is_file():
+            raise ReaderError(f"{caffemodel} does not exist")
+        request = {
+            "do": "load",
+            "prototxt": str(prototxt.resolve()),
+            "caffemodel": str(caffemodel.resolve()),
+            "inputs": list(net.inputs.items()),
+            "outputs": [(blob, *_place(net, blob)) for blob in net.outputs if blob in net.writers],
+        }
+        try:
+            worker.ask(request)
+        except ReaderError as error:
+            raise ReaderError(f"{reader}: {error}") from None
+        return cls(reader, worker, net, shows_all)
 
     def run(self, inputs: Mapping[str, FloatArray], fetch: Sequence[str] | None = None) -> dict[str, FloatArray]:
         """Run the net and return the blobs asked for, as float32 arrays.
@@ -67,17 +103,21 @@ class Session:
         Args:
             inputs: input blob -> array of the shape in the prototxt. Where the prototxt's batch size is 1, all inputs
                 may hold several samples along axis 0: they are run one by one, and the results joined along axis 0.
-            fetch: the blobs to return; None means the net's outputs, in the order of the prototxt.
+            fetch: the blobs to return, intermediate ones included, which the reader is asked for in ways of its own.
+                None means the net's outputs in the order of the prototxt, fetched as the reader's users fetch them.
 
         Raises:
             ReaderError: inputs that do not fit, unknown blobs, results that cannot be joined, or the reader fails.
         """
         blobs = self.net.outputs if fetch is None else tuple(fetch)
-        unknown = [blob for blob in blobs if blob not in self.net.writers and blob not in self.net.inputs]
+        known = {*self.net.writers, *self.net.inputs} if self._shows_all else set(self.net.outputs)
+        unknown = [blob for blob in blobs if blob not in known]
         if unknown:
-            raise ReaderError(f"{self._reader}: the net has no blob named {', '.join(unknown)}")
+            what = "blob" if self._shows_all else "output"
+            raise ReaderError(f"{self._reader}: the net has no {what} named {', '.join(unknown)}")
+        run_once = self._outputs if fetch is None or not self._shows_all else self._blobs
         try:
-            return join_samples([self._run_once(sample, blobs) for sample in split_samples(inputs, self.net.inputs)])
+            return join_samples([run_once(sample, blobs) for sample in split_samples(inputs, self.net.inputs)])
         except ValueError as error:
             raise ReaderError(f"{self._reader}: {error}") from None
 
@@ -93,32 +133,62 @@ class Session:
     ) -> None:
         self.close()
 
-    def _run_once(self, inputs: Mapping[str, FloatArray], blobs: Sequence[str]) -> dict[str, FloatArray]:
+    def _outputs(self, inputs: Mapping[str, FloatArray], blobs: Sequence[str]) -> dict[str, FloatArray]:
+        """Run one sample and return some of the outputs."""
+        found = self._ask({"do": "run"}, inputs)
+        # An input that no layer reads is an output to Caffe, and to no other reader.
+        missing = [blob for blob in blobs if blob not in found and blob not in inputs]
+        if missing:
+            given = ", ".join(found) or "none"
+            raise ReaderError(f"{self._reader}: it gives no output {', '.join(missing)}; those it gives: {given}")
+        return {blob: found[blob] if blob in found else inputs[blob] for blob in blobs}
+
+    def _blobs(self, inputs: Mapping[str, FloatArray], blobs: Sequence[str]) -> dict[str, FloatArray]:
+        """Run one sample and return some of the blobs."""
         # An input that no layer overwrites comes back as it was given: OpenCV cannot be asked for it.
         written = {blob: self.net.writers[blob] for blob in blobs if blob in self.net.writers}
-        request = {"do": "run", "fetch": [(blob, writer.layer, writer.top) for blob, writer in written.items()]}
+        places = [(blob, *_place(self.net, blob)) for blob in written]
+        found = self._ask({"do": "probe", "places": places}, inputs)
+        return {blob: found[blob] if blob in written else inputs[blob] for blob in blobs}
+
+    def _ask(self, request: Mapping[str, object], inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         try:
             _, found = self._worker.ask(request, inputs)
         except ReaderError as error:
             raise ReaderError(f"{self._reader}: {error}") from None
-        return {blob: found[blob] if blob in written else inputs[blob] for blob in blobs}
+        return found
+
+
+def _place(net: Outline, blob: str) -> tuple[str, int]:
+    """The layer that writes a blob last, and which of its tops it is."""
+    return net.writers[blob].layer, net.writers[blob].top
 
 
 class WorkerReader:
-    """A reader that runs in the worker script; the two real ones add how it is started.
+    """A reader that runs in the worker script; each real one adds how it is started.
 
     Args:
         name: what to call it in reports.
         command: the interpreter, the worker script and its arguments.
         environment: the child's environment; None means this process's own.
         timeout: seconds one request (starting, loading, running) may take before the child is ended.
+        tolerance: see `Reader`.
     """
 
+    shows_all = True
+    """Whether it can be asked for any blob, or for outputs alone."""
+
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None, timeout: float = DEFAULT_TIMEOUT
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None,
+        timeout: float = DEFAULT_TIMEOUT,
+        tolerance: float = TOLERANCE,
     ) -> None:
         self.name = name
         self.timeout = timeout
+        self.tolerance = tolerance
         self._command = tuple(command)
         self._environment = environment
 
@@ -126,7 +196,7 @@ class WorkerReader:
     def _hello(self) -> tuple[dict[str, object], str]:
         """What the worker says of itself, and why it cannot be had. It is started once for this, and ended."""
         try:
-            worker = self._start()
+            worker = self.start()
         except ReaderError as error:
             return {}, str(error)
         worker.close()
@@ -153,7 +223,7 @@ class WorkerReader:
         return self._hello[1]
 
     def layer_types(self) -> frozenset[str]:
-        """Return the layer types it has; empty when it cannot say."""
+        """Return the layer types it has; empty when it does not say."""
         types = self._hello[0].get("layer_types", [])
         return frozenset(types) if isinstance(types, list) else frozenset()
 
@@ -163,19 +233,15 @@ class WorkerReader:
         Raises:
             ReaderError: a missing file, or the reader refuses it; the message holds the reader's own words.
         """
-        net = outline(read_net(prototxt))
-        if not caffemodel.is_file():
-            raise ReaderError(f"{caffemodel} does not exist")
         try:
-            worker = self._start()
-            try:
-                worker.ask({"do": "load", "prototxt": str(prototxt.resolve()), "caffemodel": str(caffemodel.resolve())})
-            except BaseException:
-                worker.close()
-                raise
+            worker = self.start()
         except ReaderError as error:
             raise ReaderError(f"{self.name}: {error}") from None
-        return Session(self.name, worker, net)
+        try:
+            return Session.opened(self.name, worker, prototxt, caffemodel, self.shows_all)
+        except BaseException:
+            worker.close()
+            raise
 
     def run(
         self,
@@ -188,5 +254,10 @@ class WorkerReader:
         with self.load(prototxt, caffemodel) as session:
             return session.run(inputs, fetch)
 
-    def _start(self) -> WorkerProcess:
+    def start(self) -> WorkerProcess:
+        """Start its child process.
+
+        Raises:
+            ReaderError: it cannot be started, or cannot import its reader.
+        """
         return WorkerProcess(self._command, self._environment, self.timeout)

@@ -68,7 +68,7 @@ def test_a_failed_verification_is_said_though_the_command_is_quiet(run: Run, pai
 @pytest.mark.parametrize("prefix", ["pair", "pair.prototxt", "pair.caffemodel"])
 def test_what_the_verifier_is_given(run: Run, pair: str, verifier: list[Any], folder: Path, prefix: str) -> None:
     verifier.append(GOOD)
-    words = ["--bgr", "--mean", "1,2,3", "--std", "2", "--softmax", "--tolerance", "0.01"]
+    words = ["--bgr", "--mean", "1,2,3", "--std", "2", "--softmax", "--tolerance", "0.01", "--readers", "mnn, opencv"]
     assert run("verify", prefix, "net.onnx", *words).exit_code == 0
     model, source, options = verifier[1]
     assert (str(model), str(source)) == ("pair", "net.onnx")
@@ -78,6 +78,7 @@ def test_what_the_verifier_is_given(run: Run, pair: str, verifier: list[Any], fo
         "mean": (1, 2, 3),
         "std": (2,),
         "tolerance": 0.01,
+        "readers": ("mnn", "opencv"),
     }
     assert {name: options[name] for name in wanted} == wanted
 
@@ -87,7 +88,7 @@ def test_a_conversion_verifies_its_own_model(run: Run, net: Path, verifier: list
     assert run("convert", "net.onnx", "-o", "new", "--verify", "--softmax").exit_code == 0
     model, source, options = verifier[1]
     assert isinstance(model, CaffeModel) and model.parameter_count == 108
-    assert (str(source), options) == ("net.onnx", {"files": Path("new")})
+    assert (str(source), options) == ("net.onnx", {"files": Path("new"), "readers": None})
     assert model.made_with == {
         "merge_bn": True,
         "softmax": True,
@@ -159,3 +160,27 @@ def test_what_verifying_needs_is_looked_for_before_the_conversion(
     assert result.exit_code == 1
     assert result.stderr.strip().endswith("Try: pip install 'gluon2caffe[verify]'")
     assert sorted(path.name for path in folder.iterdir()) == ["net.onnx"]
+
+
+def test_each_reader_has_its_own_tolerance_and_all_are_run_unless_chosen(
+    run: Run, pair: str, verifier: list[Any]
+) -> None:
+    verifier.append(GOOD)
+    assert run("verify", pair, "net.onnx").exit_code == 0
+    assert (verifier[1][2]["tolerance"], verifier[1][2]["readers"]) == (None, None)
+
+
+def test_readers_that_do_not_exist_are_wrong_usage(run: Run, pair: str) -> None:
+    result = run("verify", pair, "net.onnx", "--readers", "mnn,tengine")
+    assert result.exit_code == 2
+    assert "no reader is called tengine; choose from opencv, caffe, mnn, openvino, sophgo, rockchip, ncnn." in " ".join(
+        result.stderr.split()
+    )
+    result = run("convert", "net.onnx", "-o", "new", "--readers", "opencv")
+    assert (result.exit_code, "--readers goes with --verify." in result.stderr) == (2, True)
+
+
+def test_a_conversion_is_verified_on_the_readers_that_are_named(run: Run, net: Path, verifier: list[Any]) -> None:
+    verifier.append(GOOD)
+    assert run("convert", "net.onnx", "-o", "new", "--verify", "--readers", "opencv").exit_code == 0
+    assert verifier[1][2]["readers"] == ("opencv",)

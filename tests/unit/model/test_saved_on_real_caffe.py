@@ -47,7 +47,7 @@ NUMBER_OF_ITS_OWN = {
     ("LayerParameter", "clip_param"): "148 in BVLC, 165 in a fork that had given 148 away",
 }
 
-NO_CAFFE = "no Caffe set up; `python -m gluon2caffe.bridge.verification.caffe_setup` makes one"
+NO_CAFFE = "no Caffe set up; `gluon2caffe readers setup caffe` makes one"
 needs_caffe = pytest.mark.skipif(not CAFFES, reason=NO_CAFFE)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_net import INPUT, VALUES
+from known_net import INPUT, VALUES, layer
 
 from gluon2caffe.bridge.verification.readers import (
     SSD_LAYERS,
@@ -11,6 +11,7 @@ from gluon2caffe.bridge.verification.readers import (
     OpenCVReader,
     Reader,
     ReaderError,
+    caffe_readers,
     installed_readers,
 )
 from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
@@ -181,4 +182,31 @@ def test_installed_readers_gives_a_reason_for_each_that_is_missing(
     monkeypatch.delenv("CAFFE_PYTHON")
     monkeypatch.setenv("GLUON2CAFFE_CAFFE_FOLDER", str(tmp_path))
     assert list(installed_readers().missing) == ["Caffe"]
-    assert "python -m gluon2caffe.bridge.verification.caffe_setup" in installed_readers().missing["Caffe"]
+    assert "gluon2caffe readers setup caffe" in installed_readers().missing["Caffe"]
+
+
+def test_a_reader_asked_for_by_name_is_missed_where_it_is_not_set_up() -> None:
+    assert installed_readers(["opencv", "mnn"]).missing == {"MNN": "not set up: run `gluon2caffe readers setup mnn`"}
+    with pytest.raises(ReaderError, match=r"there is no reader tengine\. Choose from opencv, caffe, mnn"):
+        installed_readers(["tengine"])
+
+
+def test_the_outputs_of_several_last_layers_are_fetched_by_their_names(net: CaffeModel, tmp_path: Path) -> None:
+    net.layers.append(layer("twice", "Power", "joined", power_param={"scale": 2}))
+    net.layers.append(layer("minus", "Power", "joined", power_param={"scale": -1}))
+    saved = net.save(tmp_path / "two")
+    for reader in (OpenCVReader(), *caffe_readers()):
+        found = reader.run(*saved, {"data": INPUT})
+        assert list(found) == ["twice", "minus"]
+        assert values(found["twice"]) == [[8, 14], [20, 20]]
+        assert values(found["minus"]) == [[-4, -7], [-10, -10]]
+
+
+def test_an_output_that_users_of_opencv_do_not_get_is_an_error(net: CaffeModel, tmp_path: Path) -> None:
+    del net.layers[3:]  # what remains ends in a Slice, whose second top forward() gives
+    saved = net.save(tmp_path / "loose")
+    with pytest.raises(
+        ReaderError, match=r"OpenCV: .*getUnconnectedOutLayersNames\(\) gives cut; the outputs are of cut"
+    ):
+        OpenCVReader().run(*saved, {"data": INPUT})
+    assert values(OpenCVReader().run(*saved, {"data": INPUT}, ["a"])["a"]) == VALUES["a"]

@@ -133,6 +133,7 @@ def test_the_report_as_json() -> None:
                 "problem": "shape (1, 2) instead of (1, 1)",
                 "sensitivity": None,
                 "remark": "",
+                "tolerance": None,
             }
         ],
         "failed": {},
@@ -142,6 +143,17 @@ def test_the_report_as_json() -> None:
         "intermediate": [],
         "notes": [],
     }
+
+
+def test_a_reader_of_another_precision_has_its_own_tolerance() -> None:
+    reference = {"y": array(1, 100)}
+    results = {"A": {"y": array(1, 100.005)}, "B": {"y": array(1, 100.9)}, "C": {"y": array(1, 101.1)}}
+    report = compare(results, reference, own_tolerances={"B": 1e-2, "C": 1e-2})
+    assert [row.passed for row in report.rows] == [True, True, False]
+    assert str(report).endswith("Not agreed within 0.01 on C.")
+    del results["C"]
+    report = compare(results, reference, own_tolerances={"B": 1e-2})
+    assert str(report).endswith("Agreed within 0.0001 on A, within 0.01 on B.")
 
 
 def test_the_first_difference_in_words() -> None:

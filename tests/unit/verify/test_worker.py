@@ -33,6 +33,7 @@ class Net:
     def __init__(self, prototxt, caffemodel, phase):
         print("loading", prototxt)
         self.blobs = {"data": Blob(1, 2, 1, 2), "joined": Blob(1, 2, 1, 2)}
+        self.outputs = ["joined"]
 
     def forward(self):
         BODY

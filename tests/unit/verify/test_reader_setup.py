@@ -1,3 +1,4 @@
+import json
 import os
 import sys
 from pathlib import Path
@@ -5,14 +6,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gluon2caffe.bridge.verification.caffe_setup import __main__ as program
-from gluon2caffe.bridge.verification.caffe_setup import bvlc_wheel, debian, pythons, source, ssd_wheel
-from gluon2caffe.bridge.verification.caffe_setup.marker import MARKER, ReadyCaffe, read_marker, ready_caffes
-from gluon2caffe.bridge.verification.caffe_setup.pythons import find_python
-from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
-from gluon2caffe.bridge.verification.caffe_setup.trial import IMAGE, trial_model, what_is_wrong
-from gluon2caffe.bridge.verification.readers import CaffeReader, OpenCVReader
+from gluon2caffe.bridge.cli.commands import commands
+from gluon2caffe.bridge.cli.options import READER_NAMES, READERS_TO_SET_UP
+from gluon2caffe.bridge.reader_setup import bvlc_wheel, pythons, set_up, ssd_wheel
+from gluon2caffe.bridge.reader_setup.pythons import find_python
+from gluon2caffe.bridge.reader_setup.recipe import PinnedRecipe, python_names
+from gluon2caffe.bridge.reader_setup.runtimes import MNN_RECIPE
+from gluon2caffe.bridge.reader_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.reader_setup.trial import IMAGE, trial_model, what_is_wrong
+from gluon2caffe.bridge.verification.readers import KINDS, CaffeReader, OpenCVReader
 from gluon2caffe.bridge.verification.readers.caffe_reader import caffe_readers, reader_of
+from gluon2caffe.bridge.verification.readers.environment import (
+    MARKER,
+    ReadyEnvironment,
+    read_marker,
+    ready_environments,
+)
+from gluon2caffe.bridge.verification.readers.reader import WorkerReader
+from tools.caffe_from_source import __main__ as from_source
+from tools.caffe_from_source import build as source
+from tools.caffe_from_source import debian
 
 # Computes the trial's answer without any Caffe.
 STAND_IN = """
@@ -23,6 +36,7 @@ def set_mode_cpu(): pass
 class Blob:
     def __init__(self, *shape): self.data = numpy.zeros(shape, numpy.float32)
 class Net:
+    outputs = ["product"]
     def __init__(self, *files): self.blobs = {"data": Blob(1, 1, 2, 2), "product": Blob(1, 1)}
     def forward(self): self.blobs["product"].data[...] = VALUE
 """
@@ -34,34 +48,44 @@ def no_caffe_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CAFFE_ROOT", raising=False)
 
 
-def stand_in_way(value: str = "949") -> object:
-    """A way that installs the stand-in, and counts how often."""
+class StandIn:
+    """A recipe that installs the stand-in, and counts how often."""
 
-    class Way:
-        NAME = ssd_wheel.NAME
-        runs = 0
+    name = "ssd-wheel"
+    megabytes = 1
 
-        @staticmethod
-        def expected() -> dict[str, str]:
-            return {"stand-in": "1"}
+    def __init__(self, value: str = "949") -> None:
+        self.value = value
+        self.runs = 0
+        self.version = "1"
 
-        @classmethod
-        def install(cls, steps: Steps, *_: object) -> ReadyCaffe:
-            cls.runs += 1
-            (steps.folder / "python/caffe").mkdir(parents=True)
-            (steps.folder / "python/caffe/__init__.py").write_text(STAND_IN.replace("VALUE", value))
-            (steps.folder / "bin").mkdir()
-            # A link to it would leave its virtual environment, and with it numpy.
-            interpreter = steps.folder / "bin/python"
-            interpreter.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-            interpreter.chmod(0o755)
-            return ReadyCaffe(cls.NAME, "Stand-in", "bin/python", ("python",), cls.expected())
+    def expected(self) -> dict[str, str]:
+        return {"stand-in": self.version}
 
-    return Way
+    def install(self, steps: Steps) -> ReadyEnvironment:
+        self.runs += 1
+        (steps.folder / "python/caffe").mkdir(parents=True)
+        (steps.folder / "python/caffe/__init__.py").write_text(STAND_IN.replace("VALUE", self.value))
+        (steps.folder / "bin").mkdir()
+        # A link to it would leave its virtual environment, and with it numpy.
+        interpreter = steps.folder / "bin/python"
+        interpreter.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        interpreter.chmod(0o755)
+        return ReadyEnvironment(self.name, "Stand-in", "bin/python", ("python",), self.expected())
+
+    def reader(self, folder: Path, ready: ReadyEnvironment) -> WorkerReader:
+        return reader_of(folder, ready)
+
+    def what_is_wrong(self, reader: WorkerReader) -> str:
+        return what_is_wrong(reader)
 
 
-def set_up(*arguments: str) -> Result:
-    return CliRunner().invoke(program.main, list(arguments))
+def run(*words: str) -> Result:
+    return CliRunner().invoke(commands, ["readers", *words])
+
+
+def set_up_caffe(folder: Path) -> Result:
+    return run("setup", "caffe", "--folder", str(folder))
 
 
 def test_the_trial_net_gives_its_answer_on_a_reader_that_is_known_to_work(tmp_path: Path) -> None:
@@ -74,7 +98,7 @@ def test_the_trial_passes_on_real_caffes(caffe: CaffeReader) -> None:
 
 
 def test_a_marker_is_read_back(tmp_path: Path) -> None:
-    ready = ReadyCaffe("ssd-wheel", "Caffe-SSD", "venv/bin/python", ("lib/python", "more"), {"numpy": "1.24.3"})
+    ready = ReadyEnvironment("ssd-wheel", "Caffe-SSD", "venv/bin/python", ("lib/python", "more"), {"numpy": "1.24.3"})
     ready.write(tmp_path)
     assert read_marker(tmp_path) is None  # its interpreter is not there
     (tmp_path / "venv/bin").mkdir(parents=True)
@@ -96,8 +120,8 @@ def test_only_folders_with_a_marker_are_readers(monkeypatch: pytest.MonkeyPatch,
         (tmp_path / way).mkdir()
         (tmp_path / way / "python").touch()
         if way != "interrupted":
-            ReadyCaffe(way, f"Caffe {way}", "python", (), {}).write(tmp_path / way)
-    assert [ready.way for ready in ready_caffes(tmp_path).values()] == ["a", "b"]
+            ReadyEnvironment(way, f"Caffe {way}", "python", (), {}).write(tmp_path / way)
+    assert [ready.way for ready in ready_environments(tmp_path).values()] == ["a", "b"]
     monkeypatch.setenv("GLUON2CAFFE_CAFFE_FOLDER", str(tmp_path))
     assert [reader.name for reader in caffe_readers()] == ["Caffe a", "Caffe b"]
     monkeypatch.delenv("GLUON2CAFFE_CAFFE_FOLDER")
@@ -145,53 +169,117 @@ def test_a_failing_step_tells_its_error_and_where_the_log_is(
 
 
 def test_what_is_ready_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    way = stand_in_way()
-    monkeypatch.setattr(program, "ssd_wheel", way)
-    monkeypatch.setitem(program.WAYS, ssd_wheel.NAME, way)
-    command = ("--folder", str(tmp_path), "--which", ssd_wheel.NAME)
-    closing = f"Ready in {tmp_path}: Stand-in 9.9 (without the SSD layers)."
+    recipe = StandIn()
+    monkeypatch.setitem(set_up.RECIPES, "caffe", (recipe,))
+    closing = f"Ready in {tmp_path}: Stand-in 9.9."
 
-    first = set_up(*command)
-    assert (first.exit_code, first.output.splitlines()[-1], way.runs) == (0, closing, 1)
-    second = set_up(*command)
-    assert (second.exit_code, second.output, way.runs) == (0, f"[ssd-wheel] is ready\n{closing}\n", 1)
+    first = set_up_caffe(tmp_path)
+    assert (first.exit_code, first.output.splitlines()[-1], recipe.runs) == (0, closing, 1)
+    second = set_up_caffe(tmp_path)
+    assert (second.exit_code, second.output, recipe.runs) == (0, f"[ssd-wheel] is ready\n{closing}\n", 1)
 
     (tmp_path / "ssd-wheel" / MARKER).unlink()  # interrupted
-    assert set_up(*command).exit_code == 0
-    assert way.runs == 2
+    assert set_up_caffe(tmp_path).exit_code == 0
+    assert recipe.runs == 2
 
     (tmp_path / "ssd-wheel/python/caffe/__init__.py").write_text("broken")
-    again = set_up(*command)
+    again = set_up_caffe(tmp_path)
     assert again.output.startswith("[ssd-wheel] was ready, but NameError: name 'broken' is not defined: once more\n")
-    assert (again.exit_code, way.runs) == (0, 3)
+    assert (again.exit_code, recipe.runs) == (0, 3)
 
-    monkeypatch.setattr(way, "expected", lambda: {"stand-in": "2"})  # another version is wanted now
-    assert set_up(*command).exit_code == 0
-    assert way.runs == 4
+    recipe.version = "2"  # another version is wanted now
+    assert set_up_caffe(tmp_path).exit_code == 0
+    assert recipe.runs == 4
 
 
-def test_a_caffe_that_computes_wrong_numbers_is_not_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    way = stand_in_way("948")
-    monkeypatch.setattr(program, "ssd_wheel", way)
-    result = set_up("--folder", str(tmp_path), "--which", ssd_wheel.NAME)
+def test_what_was_set_up_is_listed_with_its_size_and_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(set_up.RECIPES, "caffe", (StandIn(),))
+    monkeypatch.setenv("GLUON2CAFFE_READERS", str(tmp_path))
+    monkeypatch.setenv("GLUON2CAFFE_CAFFE_FOLDER", str(tmp_path / "nowhere"))
+    assert run("setup", "caffe").exit_code == 0
+    (tmp_path / "ssd-wheel" / "weight").write_bytes(bytes(3_000_000))
+    caffe = json.loads(run("--json").output)["readers"][1]
+    assert caffe == {
+        "name": "caffe",
+        "reader": "Stand-in",
+        "ready": True,
+        "version": "9.9",
+        "reason": "",
+        "megabytes": 3,
+    }
+    lines = run().output.splitlines()
+    assert [line.split() for line in lines if line.startswith("caffe")] == [
+        ["caffe", "Stand-in", "9.9", "3", "MB", "ready"]
+    ]
+    assert lines[-1] == f"Folder: {tmp_path}"
+    removed = run("remove", "caffe", "mnn").output
+    assert removed.startswith("Removed caffe: 3.0 MB.\n")
+    assert removed.endswith(f"mnn is not in {tmp_path}.\n")
+    assert not (tmp_path / "ssd-wheel").exists()
+
+
+def test_readers_that_are_not_set_up_say_how_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GLUON2CAFFE_READERS", str(tmp_path))
+    monkeypatch.setenv("CAFFE2NCNN", "no-such-program")
+    reasons = {line["name"]: line["reason"] for line in json.loads(run("--json").output)["readers"]}
+    assert reasons["openvino"] == "not set up: run `gluon2caffe readers setup openvino`"
+    assert reasons["ncnn"].startswith("caffe2ncnn not found: build it from ncnn's tools/caffe")
+
+
+def test_each_reader_that_can_be_set_up_is_a_kind_of_reader() -> None:
+    assert tuple(set_up.RECIPES) == READERS_TO_SET_UP
+    assert tuple(KINDS) == READER_NAMES == ("opencv", *READERS_TO_SET_UP)
+
+
+def test_pins_are_of_one_version_each_and_have_hashes() -> None:
+    for recipes in set_up.RECIPES.values():
+        for recipe in recipes:
+            if isinstance(recipe, PinnedRecipe):
+                lines = recipe.requirements.read_text().splitlines()
+                packages = [line for line in lines if not line.startswith(("    --hash=sha256:", "#"))]
+                assert len(packages) == len(recipe.expected()) > 1
+                assert all(line.endswith(" \\") for line in packages)
+    assert MNN_RECIPE.expected() == {"mnn": "3.6.1", "numpy": "1.26.4"}
+
+
+def test_a_reader_that_computes_wrong_numbers_is_not_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(set_up.RECIPES, "caffe", (StandIn("948"),))
+    result = set_up_caffe(tmp_path)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         "[ssd-wheel] trying it",
         "[ssd-wheel] not possible: what was installed does not work: it computes [[948.0]] instead of [[949.0]]",
-        f"No Caffe is ready in {tmp_path}.",
+        "Not ready: caffe.",
     ]
-    assert ready_caffes(tmp_path) == {}
+    assert ready_environments(tmp_path) == {}
 
 
-def test_ways_that_do_not_work_fall_through_with_their_reasons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for way in (ssd_wheel, bvlc_wheel):
-        monkeypatch.setattr(way, "find_python", lambda versions: None)
-    monkeypatch.setattr(source, "missing_packages", lambda: ["cmake", "libglog-dev"])
-    result = set_up("--folder", str(tmp_path))
+def test_recipes_that_do_not_work_give_their_reasons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module in (ssd_wheel, bvlc_wheel):
+        monkeypatch.setattr(module, "find_python", lambda versions: None)
+    result = set_up_caffe(tmp_path)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         "[ssd-wheel] not possible: there is no Python 3.10 (with venv) on this machine",
         "[bvlc-wheel] not possible: there is no Python 3.7, 3.8 or 3.9 (with venv) on this machine",
+        "Not ready: caffe.",
+    ]
+
+
+def test_python_names() -> None:
+    assert python_names([(3, 11)]) == "Python 3.11"
+    assert python_names([(3, 10), (3, 8)]) == "Python 3.8 or 3.10"
+
+
+def build(folder: Path) -> Result:
+    return CliRunner().invoke(from_source.main, ["--folder", str(folder)])
+
+
+def test_source_names_the_debian_packages_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(source, "missing_packages", lambda: ["cmake", "libglog-dev"])
+    result = build(tmp_path)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
         "[source] not possible: these Debian packages are missing: cmake libglog-dev",
         f"No Caffe is ready in {tmp_path}.",
     ]
@@ -201,10 +289,9 @@ def test_source_wants_the_python_that_boost_is_made_for(monkeypatch: pytest.Monk
     monkeypatch.setattr(source, "missing_packages", lambda: [])
     monkeypatch.setattr(source, "_boost_python", lambda version: iter([Path("x")] if version == (3, 12) else []))
     monkeypatch.setattr(source, "find_python", lambda versions, headers: None)
-    result = set_up("--folder", str(tmp_path), "--which", "source")
     assert (
         "[source] not possible: Boost.Python is made for Python 3.12,"
-        " which is not here with its headers (Python.h) and venv" in result.output
+        " which is not here with its headers (Python.h) and venv" in build(tmp_path).output
     )
 
 
@@ -245,6 +332,6 @@ def test_a_users_own_caffe_leaves_nothing_to_set_up(
     assert caffe._environment is not None
     monkeypatch.setenv("PYTHONPATH", caffe._environment.get("PYTHONPATH", ""))
     monkeypatch.setenv("CAFFE_PYTHON", caffe.python)
-    result = set_up("--folder", str(tmp_path))
+    result = set_up_caffe(tmp_path)
     assert result.exit_code == 0
     assert result.output.startswith(f"Ready: Caffe (CAFFE_PYTHON) {caffe.version} at ")

@@ -12,7 +12,7 @@ from gluon2caffe.bridge.verification.readers.process import clean_environment
 
 
 class SetupError(Exception):
-    """A way to set up Caffe that does not work here; the message says why."""
+    """A way to set up a reader that does not work here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Steps:
             self.say(f"  done in {seconds:.0f} s")
 
     def make_environment(self, python: Path, packages: Sequence[str]) -> Path:
-        """Make a virtual environment in ``venv`` with these packages, and return its interpreter.
+        """Make a virtual environment in ``venv`` with these packages, if any, and return its interpreter.
 
         Raises:
             SetupError: that does not work with this Python.
@@ -85,8 +85,9 @@ class Steps:
         venv = self.folder / "venv"
         self.run(f"making a virtual environment with {python}", [python, "-m", "venv", venv])
         interpreter = venv / "bin" / "python"
-        names = ", ".join(packages)
-        self.run(f"installing {names}", [interpreter, "-m", "pip", "install", "--quiet", *packages])
+        if packages:
+            names = ", ".join(packages)
+            self.run(f"installing {names}", [interpreter, "-m", "pip", "install", "--quiet", *packages])
         return interpreter
 
     def download(self, interpreter: Path, package: str, *options: str) -> Path:

@@ -11,14 +11,18 @@ import re
 import shutil
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from gluon2caffe.bridge.verification.caffe_setup.debian import install_packages, missing_packages
-from gluon2caffe.bridge.verification.caffe_setup.marker import ReadyCaffe
-from gluon2caffe.bridge.verification.caffe_setup.pythons import Version, find_python
-from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.reader_setup.pythons import Version, find_python
+from gluon2caffe.bridge.reader_setup.recipe import pins
+from gluon2caffe.bridge.reader_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.reader_setup.trial import what_is_wrong
+from gluon2caffe.bridge.verification.readers.caffe_reader import reader_of
+from gluon2caffe.bridge.verification.readers.environment import ReadyEnvironment
+from gluon2caffe.bridge.verification.readers.reader import WorkerReader
+from tools.caffe_from_source.debian import install_packages, missing_packages
 
-NAME = "source"
 VERSIONS: tuple[Version, ...] = ((3, 10), (3, 11), (3, 12))
 PINS = {"numpy": "1.26.4", "protobuf": "3.20.3", "scikit-image": "0.22.0", "six": "1.17.0"}
 SOURCE = {"brocolli-caffe": "9.0.2"}
@@ -59,38 +63,54 @@ target_link_libraries(_caffe PRIVATE
 """
 
 
-def expected() -> dict[str, str]:
-    """Return the packages and versions a finished set-up has."""
-    return {**PINS, **SOURCE}
+@dataclass(frozen=True)
+class SourceRecipe:
+    """The recipe.
 
-
-def install(steps: Steps, may_install_packages: bool = False, jobs: int = 0) -> ReadyCaffe:
-    """Set it up.
-
-    Args:
-        steps: where.
+    Attributes:
         may_install_packages: whether Debian packages that are missing may be installed with apt-get.
         jobs: how many compilers to run at once; 0 means one per core.
-
-    Raises:
-        SetupError: Debian packages are missing, there is no Python for this Boost, or a step fails.
     """
-    missing = missing_packages()
-    if missing and may_install_packages:
-        install_packages(steps, missing)
+
+    may_install_packages: bool = False
+    jobs: int = 0
+    name: str = "source"
+    megabytes: int = 400
+
+    def expected(self) -> dict[str, str]:
+        """Return the packages and versions that a finished set-up has."""
+        return {**PINS, **SOURCE}
+
+    def install(self, steps: Steps) -> ReadyEnvironment:
+        """Set it up.
+
+        Raises:
+            SetupError: Debian packages are missing, there is no Python for this Boost, or a step fails.
+        """
         missing = missing_packages()
-    if missing:
-        raise SetupError(f"these Debian packages are missing: {' '.join(missing)}")
-    version, python = _python_of_boost()
-    interpreter = steps.make_environment(python, [f"{name}=={pin}" for name, pin in PINS.items()])
-    (package, pin), *_ = SOURCE.items()
-    archive = steps.download(interpreter, f"{package}=={pin}", "--no-binary", ":all:")
-    source = _unpack(archive, steps.folder / "build")
-    _build(steps, source, interpreter, version, jobs or os.cpu_count() or 1)
-    _put_together(source, steps.folder / "python" / "caffe")
-    shutil.rmtree(source.parent)
-    shutil.rmtree(archive.parent)
-    return ReadyCaffe(NAME, "Caffe-SSD (built here)", "venv/bin/python", ("python",), expected())
+        if missing and self.may_install_packages:
+            install_packages(steps, missing)
+            missing = missing_packages()
+        if missing:
+            raise SetupError(f"these Debian packages are missing: {' '.join(missing)}")
+        version, python = _python_of_boost()
+        interpreter = steps.make_environment(python, pins(PINS))
+        (package,) = pins(SOURCE)
+        archive = steps.download(interpreter, package, "--no-binary", ":all:")
+        source = _unpack(archive, steps.folder / "build")
+        _build(steps, source, interpreter, version, self.jobs or os.cpu_count() or 1)
+        _put_together(source, steps.folder / "python" / "caffe")
+        shutil.rmtree(source.parent)
+        shutil.rmtree(archive.parent)
+        return ReadyEnvironment(self.name, "Caffe-SSD (built here)", "venv/bin/python", ("python",), self.expected())
+
+    def reader(self, folder: Path, ready: ReadyEnvironment) -> WorkerReader:
+        """Return the reader in a folder that was set up."""
+        return reader_of(folder, ready)
+
+    def what_is_wrong(self, reader: WorkerReader) -> str:
+        """Run the trial net on the reader."""
+        return what_is_wrong(reader)
 
 
 def _python_of_boost() -> tuple[Version, Path]:

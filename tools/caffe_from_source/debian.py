@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon2caffe.bridge.verification.caffe_setup.steps import SetupError, Steps
+from gluon2caffe.bridge.reader_setup.steps import SetupError, Steps
 
 # Package -> a file of it, below /usr or /usr/local; headers and libraries may lie in a folder of the architecture.
 _FILES = {

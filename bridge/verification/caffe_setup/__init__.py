@@ -1,1 +1,0 @@
-"""Sets up a real Caffe in a folder of its own: ``python -m gluon2caffe.bridge.verification.caffe_setup``."""

@@ -1,0 +1,5 @@
+"""OpenVINO 2022.3, the last line of releases whose Model Optimizer reads Caffe files."""
+
+from gluon2caffe.bridge.verification.readers.isolated import IsolatedKind
+
+OPENVINO = IsolatedKind("openvino", "OpenVINO")

@@ -1,0 +1,1 @@
+"""Tools of the repository, which are not installed with the package."""

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from gluon2caffe.bridge.convert import to_caffe
-from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE, InputShape
+from gluon2caffe.bridge.options import InputShape
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import SavedModel
@@ -17,7 +17,7 @@ from gluon2caffe.onnx2caffe.read import model_of
 
 def convert_model(
     net: Any,
-    input_shape: InputShape = DEFAULT_INPUT_SHAPE,
+    input_shape: InputShape | None = None,
     softmax: bool = False,
     to_bgr: bool = False,
     merge_bn: bool = True,
@@ -32,7 +32,7 @@ def convert_model(
 
 def convert_ssd_model(
     net: Any,
-    input_shape: InputShape = DEFAULT_INPUT_SHAPE,
+    input_shape: InputShape | None = None,
     to_bgr: bool = False,
     merge_bn: bool = True,
 ) -> tuple[NetParameter, NetParameter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
@@ -16,20 +16,17 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.cut import cut_at
-from gluon2caffe.bridge.heads import check_choice, end_heads
+from gluon2caffe.bridge.heads import end_heads
 from gluon2caffe.bridge.onnx_source import open_model, reading
+from gluon2caffe.bridge.options import USUAL_INPUT_SHAPE, ConversionOptions
 from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.write import check_size
 from gluon2caffe.ssd_heads import HeadKind, Heads, find_heads, kind_of_block
 
-Shape = Sequence[int]
-InputShape = Shape | Mapping[str, Shape]
 # A Gluon HybridBlock cannot be named here, since MXNet need not be installed.
 Source = Any
-
-# Known by identity: whether it was left out matters for sources that know their own size.
-DEFAULT_INPUT_SHAPE: tuple[int, ...] = (1, 3, 224, 224)
+FixedShape = tuple[int, ...] | dict[str, tuple[int, ...]] | None
 
 
 @dataclass(frozen=True)
@@ -46,57 +43,39 @@ class Loaded:
     heads: Heads | None = None
 
 
-def load_graph(
-    source: Source,
-    input_shape: InputShape,
-    *,
-    outputs: Sequence[str] | None = None,
-    heads: str = "detection",
-    priors: str = "box",
-    allow_non_finite: bool = False,
-) -> Loaded:
-    """The source as a graph; for the arguments see `to_caffe`.
+def load_graph(source: Source, options: ConversionOptions) -> Loaded:
+    """The source as a graph.
 
     Raises:
         SourceError: the source is of an unknown kind, cannot be read, or does not take the shape; or `heads` or
             `priors` ask for something that only a detector has.
     """
-    check_choice(heads)
-    given = None if input_shape is DEFAULT_INPUT_SHAPE else checked_shape(input_shape)
     kind = kind_of_block(source)
     if kind is not None:
-        loaded = _load_detector(source, kind, given, allow_non_finite)
+        loaded = _load_detector(source, kind, options)
     else:
-        loaded = _load_any(source, given, outputs, allow_non_finite)
-        if outputs:
-            cut_at(loaded.graph, outputs)
+        loaded = _load_any(source, options)
+        if options.outputs:
+            cut_at(loaded.graph, options.outputs)
         loaded = replace(loaded, heads=find_heads(loaded.graph))
-    return replace(loaded, arrays=end_heads(loaded.graph, loaded.heads, heads, priors, loaded.title))
+    return replace(loaded, arrays=end_heads(loaded.graph, loaded.heads, options, loaded.title))
 
 
-def _load_any(
-    source: Source,
-    given: tuple[int, ...] | dict[str, tuple[int, ...]] | None,
-    outputs: Sequence[str] | None,
-    allow_non_finite: bool,
-) -> Loaded:
+def _load_any(source: Source, options: ConversionOptions) -> Loaded:
     if isinstance(source, onnx.ModelProto):
-        return _opened(source, source.graph.name or "ONNX model", given, outputs, allow_non_finite)
+        return _opened(source, source.graph.name or "ONNX model", options)
     if isinstance(source, (str, PathLike)):
         path = Path(fspath(source)).expanduser()
-        return _opened(path, path.name, given, outputs, allow_non_finite)
-    return _exported(trace(source, given, outputs), outputs, allow_non_finite)
+        return _opened(path, path.name, options)
+    traced = trace(source, options.input_shapes, options.outputs)
+    return _exported(traced, options.outputs, options.allow_non_finite)
 
 
-def _opened(
-    model: onnx.ModelProto | Path,
-    title: str,
-    given: tuple[int, ...] | dict[str, tuple[int, ...]] | None,
-    outputs: Sequence[str] | None,
-    allow_non_finite: bool,
-) -> Loaded:
+def _opened(model: onnx.ModelProto | Path, title: str, options: ConversionOptions) -> Loaded:
     with reading(title):
-        opened = open_model(model, given, outputs=outputs, allow_non_finite=allow_non_finite)
+        opened = open_model(
+            model, options.input_shapes, outputs=options.outputs, allow_non_finite=options.allow_non_finite
+        )
     return Loaded(opened.graph, title, notes=opened.notes)
 
 
@@ -114,10 +93,9 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
     return Loaded(graph, traced.name, notes=list(traced.notes))
 
 
-def _load_detector(
-    net: Any, kind: HeadKind, given: tuple[int, ...] | dict[str, tuple[int, ...]] | None, allow_non_finite: bool
-) -> Loaded:
+def _load_detector(net: Any, kind: HeadKind, options: ConversionOptions) -> Loaded:
     """A block that is traced in its kind's own way, and its heads."""
+    given = options.input_shapes
     if isinstance(given, dict):
         if len(given) != 1:
             raise SourceError(f"{net.name} has one input; shapes are given for {', '.join(given)}.")
@@ -125,10 +103,11 @@ def _load_detector(
     shape = kind.input_shape(net) if given is None else given
     # Described first: what does not fit together is named there, and would only be a wrong shape to the export.
     heads = kind.of_block(net, shape)
-    return replace(_exported(trace(kind.raw_block(net), shape), None, allow_non_finite), heads=heads)
+    traced = trace(kind.raw_block(net), shape)
+    return replace(_exported(traced, None, options.allow_non_finite), heads=heads)
 
 
-def trace(source: Source, input_shape: InputShape | None, outputs: Sequence[str] | None = None) -> Any:
+def trace(source: Source, input_shape: FixedShape, outputs: Sequence[str] | None = None) -> Any:
     """A Gluon net, or a pair of checkpoint files, as a `bridge.export.TracedNet`.
 
     Files are cut at `outputs` before anything is asked of what lies behind them; names that only the exported graph
@@ -139,12 +118,10 @@ def trace(source: Source, input_shape: InputShape | None, outputs: Sequence[str]
     if is_checkpoint(source):
         announce("Reading the files")
         symbol_file, params_file = (Path(fspath(part)).expanduser() for part in source)
-        given: Any = input_shape
-        return export.load_checkpoint(symbol_file, params_file, given, outputs)
+        return export.load_checkpoint(symbol_file, params_file, input_shape, outputs)
     announce("Tracing the net")
     if is_gluon_block(source):
-        shape: Any = DEFAULT_INPUT_SHAPE if input_shape is None else input_shape
-        return export.trace_block(source, shape)
+        return export.trace_block(source, USUAL_INPUT_SHAPE if input_shape is None else input_shape)
     raise SourceError(
         f"A source must be a Gluon HybridBlock, a pair (symbol file, params file), the path of an .onnx file or an "
         f"onnx.ModelProto, not {type(source).__name__}."
@@ -161,20 +138,3 @@ def is_checkpoint(source: Source) -> bool:
 def is_gluon_block(source: Source) -> bool:
     """Whether `source` is a Gluon block, found out without importing MXNet."""
     return any(f"{base.__module__}.{base.__name__}" == "mxnet.gluon.block.Block" for base in type(source).__mro__)
-
-
-def checked_shape(input_shape: InputShape) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
-    """The shape, or the shape of each input, as tuples of positive whole numbers."""
-    if isinstance(input_shape, Mapping):
-        return {name: _positive(shape) for name, shape in input_shape.items()}
-    return _positive(input_shape)
-
-
-def _positive(shape: Any) -> tuple[int, ...]:
-    try:
-        lengths = tuple(int(length) for length in shape)
-        if lengths and all(length > 0 and length == given for length, given in zip(lengths, shape, strict=True)):
-            return lengths
-    except (TypeError, ValueError):
-        pass
-    raise SourceError(f"An input shape is a row of positive whole numbers such as (1, 3, 224, 224), not {shape!r}.")

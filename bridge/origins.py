@@ -11,11 +11,12 @@ Netron shows.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 
 import onnx
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.bridge.conversion import Conversion
 
 METADATA_KEY = "source_layers"
 
@@ -68,21 +69,21 @@ def read_sources(model: onnx.ModelProto, graph: gs.Graph) -> None:
             record(node, tuple(names))
 
 
-def walk_back(model: CaffeModel) -> dict[str, tuple[str, ...]]:
+def walk_back(model: Conversion) -> dict[str, tuple[str, ...]]:
     """Name of each Caffe layer -> names of the source's layers whose work it does.
 
     For a Gluon net these are nodes of its symbol, which begin with the prefix of their block:
     ``resnetv10_stage1_conv0_fwd`` is the work of the block ``resnetv10_stage1_conv0_``.
     """
-    return {
-        layer.message.name: tuple(
-            dict.fromkeys(source for node in layer.origin for source in model.sources.get(node, (node,)))
-        )
-        for layer in model.layers
-    }
+    return {layer.message.name: sources_behind(layer.origin, model.sources) for layer in model.layers}
 
 
-def origin_map(model: CaffeModel) -> dict[str, dict[str, list[str]]]:
+def sources_behind(origin: Iterable[str], sources: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The layers of the source behind the ONNX nodes `origin`; `sources` is that of a `Conversion`."""
+    return tuple(dict.fromkeys(source for node in origin for source in sources.get(node, (node,))))
+
+
+def origin_map(model: Conversion) -> dict[str, dict[str, list[str]]]:
     """Name of each Caffe layer -> {"nodes": its ONNX nodes, "source": as `walk_back`}, as plain values for JSON."""
     back = walk_back(model)
     return {

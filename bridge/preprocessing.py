@@ -7,36 +7,17 @@ elsewhere the padding would have to hold the mean, and a Mul and an Add stand in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.surgery import own_values
+from gluon2caffe.bridge.options import Preprocessing
 from gluon2caffe.onnx2caffe.errors import ConversionError
-from gluon2caffe.onnx2caffe.model import Preprocessing
 from gluon2caffe.ssd_heads.functions import DOMAIN as HEADS_DOMAIN
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-def make_preprocessing(
-    to_bgr: bool, mean: Sequence[float] | float | None, std: Sequence[float] | float | None
-) -> Preprocessing | None:
-    """The user's wishes, checked; None where there are none."""
-    if std is not None and not np.all(np.asarray(std)):
-        raise ConversionError("std must not be 0.")
-    for name, values in (("mean", mean), ("std", std)):
-        if values is not None and not np.all(np.isfinite(np.asarray(values, np.float64))):
-            raise ConversionError(f"{name} must be made of finite numbers.")
-    if not to_bgr and mean is None and std is None:
-        return None
-    return Preprocessing(to_bgr, _numbers(mean), _numbers(std))
-
-
-def _numbers(values: Sequence[float] | float | None) -> tuple[float, ...] | None:
-    return None if values is None else tuple(float(v) for v in np.atleast_1d(np.asarray(values, np.float64)))
 
 
 def prepend_preprocessing(graph: gs.Graph, wanted: Preprocessing) -> None:

@@ -14,7 +14,7 @@ from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
 from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
 from gluon2caffe.onnx2caffe.fuse import fuse, origin_of
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
-from gluon2caffe.onnx2caffe.model import CaffeModel, Preprocessing
+from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
 from gluon2caffe.onnx2caffe.registry import find_lowering
 from gluon2caffe.onnx2caffe.targets import profile_named
@@ -45,7 +45,6 @@ def lower(
     *,
     target: str = "ssd",
     options: LoweringOptions | None = None,
-    preprocessing: Preprocessing | None = None,
 ) -> CaffeModel:
     """Turn `graph` into Caffe layers.
 
@@ -54,7 +53,6 @@ def lower(
             float32 constants. The weights are taken by reference.
         target: the name of a profile in `onnx2caffe.targets`.
         options: what the user chose about the layers.
-        preprocessing: kept in the model, so that a verifier can feed its source alike.
 
     Raises:
         UnsupportedModelError: lists every node that the target cannot compute exactly.
@@ -63,7 +61,7 @@ def lower(
     net, blobs, refusals = lower_nodes(graph, target=target, options=options)
     if refusals:
         raise UnsupportedModelError(_refusal_text(refusals, net.profile.title), refusals)
-    return assemble(graph, net, blobs, preprocessing)
+    return assemble(graph, net, blobs)
 
 
 def lower_nodes(
@@ -90,9 +88,7 @@ def lower_nodes(
     return net, blobs, refusals
 
 
-def assemble(
-    graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob], preprocessing: Preprocessing | None = None
-) -> CaffeModel:
+def assemble(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> CaffeModel:
     """The model of the layers that `lower_nodes` made of `graph`, none of whose nodes was refused."""
     try:
         outputs = _end_outputs(graph, net, blobs)
@@ -105,7 +101,6 @@ def assemble(
         outputs=outputs,
         tensors={tensor: blob.name for tensor, blob in blobs.items()},
         notes=net.notes,
-        preprocessing=preprocessing,
     )
     tidy(model, net.profile)
     for layer in model.layers:

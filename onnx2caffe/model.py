@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,19 +48,6 @@ class SavedModel(NamedTuple):
         return self.prototxt.with_suffix(f".{name}.npy")
 
 
-@dataclass
-class Preprocessing:
-    """What the converted model does to its raw input x before the first layer of its source.
-
-    The source would be fed ``(rgb(x) - mean) / std``: x is (N, C, H, W) float32, its channels in BGR order if
-    ``to_bgr``; ``mean`` and ``std`` hold one number per channel, in the RGB order of the source.
-    """
-
-    to_bgr: bool
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-
-
 @dataclass(repr=False)
 class Layer:
     """One Caffe layer.
@@ -91,13 +78,7 @@ class CaffeModel:
         layers: all layers but the Input layers, each after those it reads from.
         outputs: name of an output of the source -> the blob that holds it, in the order of the source.
         tensors: name of an ONNX tensor -> the blob that holds exactly its values and layout.
-        notes: what the user should know about the result, such as the approximations asked for.
-        preprocessing: what the net does to its input before the first layer of the source.
-        arrays: name -> array that is saved beside the two files, as PREFIX.name.npy.
-        sources: name of an ONNX node -> names of the layers of the source whose work it does; a node that is not listed
-            stands for itself.
-        made_with: the keyword arguments of the conversion, so that a verifier can make the intermediate again.
-        heads: the detection heads that the net ends in, for a verifier; None for other nets.
+        notes: what the user should know about the layers, such as the approximations asked for.
 
     """
 
@@ -107,11 +88,6 @@ class CaffeModel:
     outputs: dict[str, str] = field(default_factory=dict)
     tensors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    preprocessing: Preprocessing | None = None
-    arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    made_with: dict[str, Any] = field(default_factory=dict)
-    heads: Any = None
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name} {shape}" for name, shape in self.inputs.items())
@@ -164,10 +140,14 @@ class CaffeModel:
             message.MergeFromString(b"".join(write.blob_chunks(layer.message, layer.blobs)))
         return net
 
-    def save(self, prefix: str | PathLike[str]) -> SavedModel:
+    def save(
+        self, prefix: str | PathLike[str], *, arrays: Mapping[str, npt.NDArray[np.float32]] | None = None
+    ) -> SavedModel:
         """Write PREFIX.prototxt and PREFIX.caffemodel, both or neither; files of those names are replaced.
 
-        The model's arrays go with them, as PREFIX.name.npy.
+        Args:
+            prefix: the path of the files without their endings.
+            arrays: name -> array to write with them, as PREFIX.name.npy.
 
         Raises:
             OutputError: the folder does not exist or cannot be written, or the disk is full.
@@ -175,7 +155,8 @@ class CaffeModel:
 
         """
         saved = SavedModel.at(prefix)
-        beside = [saved.array(name) for name in self.arrays]
+        arrays = arrays or {}
+        beside = [saved.array(name) for name in arrays]
         check_targets(*saved, *beside)
         layers = self._named_blobs()
         _check_names(layers)
@@ -184,7 +165,7 @@ class CaffeModel:
         # The text goes into place last: a program ended by force between the two renames then leaves weights that no
         # reader opens by themselves, never a new net that readers would run with its weights missing.
         with atomic_files(*beside, saved.caffemodel, saved.prototxt, size=size + len(text)) as (*extra, weights, net):
-            for file, array in zip(extra, self.arrays.values(), strict=True):
+            for file, array in zip(extra, arrays.values(), strict=True):
                 np.save(file, array)
             write.write_caffemodel(weights, self.name, layers)
             net.write(text)

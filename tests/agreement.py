@@ -17,6 +17,7 @@ import onnx.parser
 import pytest
 
 import gluon2caffe
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.prototxt import read_net
@@ -24,7 +25,6 @@ from gluon2caffe.bridge.verification.readers import SSD_LAYERS, OpenCVReader, Se
 from gluon2caffe.bridge.verification.readers.process import WorkerProcess
 from gluon2caffe.bridge.verification.readers.reader import WorkerReader
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
-from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.shapes import net_shapes
 from gluon2caffe.onnx2caffe.targets import PROFILES
 
@@ -73,7 +73,7 @@ class Case:
         """The ONNX model."""
         return model(self.text, opset=self.opset, **self.constants)
 
-    def check(self) -> CaffeModel:
+    def check(self) -> Conversion:
         """See `check` below."""
         return check(self.model(), span=self.span, tolerance=self.tolerance, **self.options)
 
@@ -99,7 +99,7 @@ def check(
     span: tuple[float, float] = (-3.0, 3.0),
     seed: int = 0,
     **options: Any,
-) -> CaffeModel:
+) -> Conversion:
     """Convert `source` with `options` (of `gluon2caffe.to_caffe`), run both, and compare every output on every reader.
 
     The reference is onnxruntime on the source as it is, fed what `options` say of mean, std and channel order.
@@ -122,7 +122,7 @@ def check(
 
 
 def agrees(
-    converted: CaffeModel,
+    converted: Conversion,
     fed: Mapping[str, np.ndarray],
     reference: Mapping[str, np.ndarray],
     tolerance: float = SINGLE_OPERATOR,
@@ -152,7 +152,7 @@ def agrees(
             assert error <= tolerance * largest, f"{where}: {error / largest:.1e} off\n{converted.prototxt()}"
 
 
-def blob_shapes(converted: CaffeModel) -> dict[str, tuple[int, ...] | None]:
+def blob_shapes(converted: Conversion) -> dict[str, tuple[int, ...] | None]:
     """Blob -> the shape that follows from the layers' fields, None where it does not."""
     messages = [layer.message for layer in converted.layers]
     known: dict[str, tuple[int, ...] | None] = dict(converted.inputs)
@@ -162,7 +162,7 @@ def blob_shapes(converted: CaffeModel) -> dict[str, tuple[int, ...] | None]:
 
 
 def run(
-    converted: CaffeModel, fed: Mapping[str, np.ndarray], *, target: str = "ssd", readers: Sequence[str] = ()
+    converted: Conversion, fed: Mapping[str, np.ndarray], *, target: str = "ssd", readers: Sequence[str] = ()
 ) -> dict[str, dict[str, np.ndarray]]:
     """Reader -> output blob -> values, on every reader that has the layers and for which `target` is meant."""
     results = {}
@@ -205,7 +205,7 @@ class LastingWorker:
         """The layer types it has."""
         return self._reader.layer_types() or PROFILES["opencv"].layers
 
-    def takes(self, converted: CaffeModel) -> bool:
+    def takes(self, converted: Conversion) -> bool:
         """Whether it runs nets with these blobs: OpenCV since 4.12 fails on some that have one axis alone."""
         if not isinstance(self._reader, OpenCVReader) or _numbers(self.version) < (4, 12):
             return True
@@ -257,7 +257,7 @@ def close_workers() -> None:
             worker.close()
 
 
-def layer_types(converted: CaffeModel) -> list[str]:
+def layer_types(converted: Conversion) -> list[str]:
     """The types of its layers, in order."""
     return [layer.message.type for layer in converted.layers]
 

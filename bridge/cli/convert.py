@@ -9,34 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gluon2caffe.bridge.cli.conversion_options import conversion_options
 from gluon2caffe.bridge.cli.failures import InterruptedAfterWriting, status_of
 from gluon2caffe.bridge.cli.options import (
     OutputOptions,
-    Shape,
     SourceArgs,
-    Wishes,
-    input_shape_option,
-    merge_bn_option,
     output_options,
     readers_option,
-    relu6_option,
     source_options,
-    target_option,
-    wish_options,
 )
 from gluon2caffe.bridge.cli.output_files import check_writable, pair_at
 from gluon2caffe.bridge.cli.progress_line import ProgressLine, shown_progress
 from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
 from gluon2caffe.bridge.cli.source_args import Found, find_source
-from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
+from gluon2caffe.bridge.cli.stage_one import intermediate, opened, options_for, serialised, tensors
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 from gluon2caffe.onnx2caffe.errors import ConversionError
 
 if TYPE_CHECKING:
-    from gluon2caffe.bridge.convert import Intermediate
+    from gluon2caffe.bridge.conversion import Conversion, Intermediate
+    from gluon2caffe.bridge.options import ConversionOptions
     from gluon2caffe.bridge.verification.report import Report
-    from gluon2caffe.onnx2caffe.model import CaffeModel
 
 
 @click.command()
@@ -48,11 +42,7 @@ if TYPE_CHECKING:
     metavar="PREFIX",
     help="Write PREFIX.prototxt and PREFIX.caffemodel.  [default: the name of the source, in the current folder]",
 )
-@input_shape_option
-@wish_options
-@merge_bn_option
-@relu6_option
-@target_option
+@conversion_options()
 @click.option("--save-onnx", is_flag=True, help="Write the intermediate model to PREFIX.onnx too.")
 @click.option(
     "--verify", is_flag=True, help="Run the files on the Caffe readers there are and compare them with the source."
@@ -63,11 +53,7 @@ if TYPE_CHECKING:
 def convert(
     source_args: SourceArgs,
     prefix: str | None,
-    input_shape: Shape | dict[str, Shape] | None,
-    wishes: Wishes,
-    merge_bn: bool,
-    relu6: str,
-    target: str,
+    options: ConversionOptions,
     save_onnx: bool,
     verify: bool,
     samples: Samples | None,
@@ -99,10 +85,9 @@ def convert(
             from gluon2caffe.bridge.verification.prerequisites import check_prerequisites
 
             check_prerequisites(source, samples)
-        asked = arguments(found, input_shape, merge_bn, wishes)
-        made = intermediate(source, asked, progress)
+        made = intermediate(source, options_for(found, options), progress)
         outputs = tensors(made.graph.outputs)
-        model = lowered(made, asked, relu6=relu6, target=target)
+        model = lowered(made)
         files += [pair.array(name) for name in model.arrays]
         _write(model, made, pair[0].with_suffix(""), onnx_file, progress)
         # Verifying is long and takes memory of its own.
@@ -110,10 +95,10 @@ def convert(
         if verify:
             with _files_stay(files):
                 report = _verified(model, source, pair[0].with_suffix(""), samples, readers, progress)
-    return show(_summary(found, model, outputs, target, files, report, progress.seconds()), output)
+    return show(_summary(found, model, outputs, files, report, progress.seconds()), output)
 
 
-def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path | None, progress: ProgressLine) -> None:
+def _write(model: Conversion, made: Intermediate, prefix: Path, onnx_file: Path | None, progress: ProgressLine) -> None:
     """Write all files or none."""
     content = b"" if onnx_file is None else serialised(made, progress)
     progress.begin("Writing the files")
@@ -127,7 +112,7 @@ def _write(model: CaffeModel, made: Intermediate, prefix: Path, onnx_file: Path 
 
 
 def _verified(
-    model: CaffeModel,
+    model: Conversion,
     source: Any,
     prefix: Path,
     samples: Samples | None,
@@ -157,9 +142,8 @@ def _files_stay(files: list[Path]) -> Iterator[None]:
 
 def _summary(
     found: Found,
-    model: CaffeModel,
+    model: Conversion,
     outputs: dict[str, tuple[int, ...]],
-    target: str,
     files: list[Path],
     report: Report | None,
     seconds: float,
@@ -178,7 +162,7 @@ def _summary(
         report=report,
         when_failed=f"the verification failed; {files[0]} and {files[1]} are kept.",
         details={
-            "target": target,
+            "target": model.options.target,
             "output_blobs": model.outputs,
             "preprocessing": preprocessing,
             "layer_origins": origin_map(model),

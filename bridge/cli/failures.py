@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -13,16 +15,8 @@ from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 NOTHING_WRITTEN = "Interrupted; nothing was written."
 
-# The library's messages name its keyword arguments.
-_OPTIONS = {
-    "allow_non_finite": "--allow-non-finite",
-    "classes=": "--classes N",
-    "heads='raw'": "--heads raw",
-    "input_shape=": "--input-shape NAME:N,C,H,W",
-    "outputs=[": "--outputs NAME",
-    "priors='constant'": "--priors constant",
-    'relu6="exact"': "--relu6 exact",
-}
+# A keyword argument in a message of the library, with its value if that is one word.
+_KEYWORD = re.compile(r"""\b(\w+)=(?:['"](\w+)['"])?""")
 
 
 class Stopped(KeyboardInterrupt):
@@ -104,15 +98,25 @@ def _message(error: BaseException) -> str:
         return f"{where}{error.strerror or error}. (--debug shows where this came up.)"
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     return (
-        f"gluon2caffe met something it was not made for ({what}). "
-        "Please report it, with what the same command prints with --debug."
+        f"Internal error ({what}). This is a bug in gluon2caffe: please report it with what the same command prints "
+        "with --debug."
     )
 
 
 def with_options(message: str) -> str:
-    """The message with the options that it names by the library's keywords."""
-    named = [option for keyword, option in _OPTIONS.items() if keyword in message]
-    return f"{message} (On the command line: {', '.join(named)}.)" if named else message
+    """The message, and how the options that it names as Python keywords are written on the command line."""
+    named = [_as_option(*found.groups()) for found in _KEYWORD.finditer(message)]
+    listed = ", ".join(dict.fromkeys(filter(None, named)))
+    return f"{message} (On the command line: {listed}.)" if listed else message
+
+
+def _as_option(keyword: str, value: str | None) -> str:
+    from gluon2caffe.bridge.options import ConversionOptions, flags
+
+    if keyword == "classes":
+        return "--classes N"
+    option = next((each for each in fields(ConversionOptions) if each.name == keyword), None)
+    return "" if option is None else f"{flags(keyword)} {value or option.metadata['metavar']}".strip()
 
 
 def _as_dict(error: BaseException, message: str) -> dict[str, Any]:

@@ -10,30 +10,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gluon2caffe.bridge.cli.conversion_options import conversion_options
 from gluon2caffe.bridge.cli.failures import FAILED
 from gluon2caffe.bridge.cli.inspection_tables import show_inspection
-from gluon2caffe.bridge.cli.options import (
-    OutputOptions,
-    Shape,
-    SourceArgs,
-    Wishes,
-    input_shape_option,
-    merge_bn_option,
-    output_options,
-    relu6_option,
-    source_options,
-    target_option,
-    wish_options,
-)
+from gluon2caffe.bridge.cli.options import OutputOptions, SourceArgs, output_options, source_options
 from gluon2caffe.bridge.cli.output_files import check_writable
 from gluon2caffe.bridge.cli.progress_line import shown_progress
 from gluon2caffe.bridge.cli.source_args import find_source
-from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised
+from gluon2caffe.bridge.cli.stage_one import intermediate, opened, options_for, serialised
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 if TYPE_CHECKING:
     from gluon2caffe.bridge.inspection.description import Inspection
+    from gluon2caffe.bridge.options import ConversionOptions
 
 _USUAL_PORT = 8080
 
@@ -49,11 +39,7 @@ class Viewing:
 
 @click.command(short_help="Look inside: nodes, their layers and costs, refusals.")
 @source_options
-@input_shape_option
-@wish_options
-@merge_bn_option
-@relu6_option
-@target_option
+@conversion_options()
 @click.option(
     "--save",
     "file",
@@ -73,11 +59,7 @@ class Viewing:
 @output_options
 def inspect(
     source_args: SourceArgs,
-    input_shape: Shape | dict[str, Shape] | None,
-    wishes: Wishes,
-    merge_bn: bool,
-    relu6: str,
-    target: str,
+    options: ConversionOptions,
     file: Path | None,
     netron: bool,
     port: int,
@@ -98,9 +80,9 @@ def inspect(
 
         require_netron()
     if Path(source_args.source).suffix == ".prototxt":
-        if (file, input_shape, merge_bn, relu6, wishes) != (None, None, True, "exact", Wishes()):
-            raise click.UsageError("Of a .prototxt only its layers are shown: it takes --target and --netron alone.")
-        return _inspect_files(source_args, target, viewing, output)
+        if file is not None or options.changed().keys() - {"target"}:
+            raise click.UsageError("A .prototxt takes only --target and --netron: its layers are shown as they are.")
+        return _inspect_files(source_args, options.target, viewing, output)
     found = find_source(source_args)
     saved = None if file is None else file.expanduser()
     if saved is not None:
@@ -108,15 +90,12 @@ def inspect(
     content = b""
     with shown_progress(output) as progress:
         source = opened(found, progress)
-        asked = arguments(found, input_shape, merge_bn, wishes)
-        made = intermediate(source, asked, progress)
+        made = intermediate(source, options_for(found, options), progress)
         if saved is not None or netron:
             content = serialised(made, progress)
         from gluon2caffe.bridge.inspection.inspect import inspect_intermediate
 
-        seen = dataclasses.replace(
-            inspect_intermediate(made, source, asked, target=target, relu6=relu6), source=found.title
-        )
+        seen = dataclasses.replace(inspect_intermediate(made, source), source=found.title)
         if saved is not None:
             progress.begin("Writing the file")
             with atomic_files(saved, size=len(content)) as (stream,):

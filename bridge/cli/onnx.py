@@ -7,26 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gluon2caffe.bridge.cli.options import (
-    OutputOptions,
-    Shape,
-    SourceArgs,
-    Wishes,
-    input_shape_option,
-    merge_bn_option,
-    output_options,
-    source_options,
-    wish_options,
-)
+from gluon2caffe.bridge.cli.conversion_options import conversion_options
+from gluon2caffe.bridge.cli.options import OutputOptions, SourceArgs, output_options, source_options
 from gluon2caffe.bridge.cli.output_files import check_writable
 from gluon2caffe.bridge.cli.progress_line import shown_progress
 from gluon2caffe.bridge.cli.show import Summary, show
 from gluon2caffe.bridge.cli.source_args import find_source
-from gluon2caffe.bridge.cli.stage_one import arguments, intermediate, opened, serialised, tensors
+from gluon2caffe.bridge.cli.stage_one import intermediate, opened, options_for, serialised, tensors
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 
 if TYPE_CHECKING:
-    from gluon2caffe.bridge.convert import Intermediate
+    from gluon2caffe.bridge.conversion import Intermediate
+    from gluon2caffe.bridge.options import ConversionOptions
 
 
 @click.command()
@@ -39,16 +31,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The file to write.  [default: the name of the source, in the current folder]",
 )
-@input_shape_option
-@wish_options
-@merge_bn_option
+@conversion_options(stage=1)
 @output_options
 def onnx(
     source_args: SourceArgs,
     file: Path | None,
-    input_shape: Shape | dict[str, Shape] | None,
-    wishes: Wishes,
-    merge_bn: bool,
+    options: ConversionOptions,
     output: OutputOptions,
 ) -> None:
     """Write the intermediate ONNX model of SOURCE.
@@ -61,11 +49,11 @@ def onnx(
     check_writable([target], found.files)
     with shown_progress(output) as progress:
         source = opened(found, progress)
-        made = intermediate(source, arguments(found, input_shape, merge_bn, wishes), progress)
+        made = intermediate(source, options_for(found, options), progress)
         content = serialised(made, progress)
         progress.begin("Writing the file")
         files = _write(made, content, target)
-    preprocessing = vars(made.preprocessing) if made.preprocessing else None
+    preprocessing = vars(options.preprocessing) if options.preprocessing else None
     summary = Summary(
         source=found.title,
         inputs=tensors(made.graph.inputs),

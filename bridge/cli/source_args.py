@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gluon2caffe.bridge.cli.options import Shape, SourceArgs
+from gluon2caffe.bridge.cli.options import SourceArgs
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 _SUFFIXES = (".onnx", ".json", ".params")
@@ -39,7 +39,7 @@ class Found:
             return _zoo_net(self.zoo_name, self.arguments)
         return self.files if len(self.files) == 2 else self.files[0]
 
-    def usual_shape(self) -> Shape | None:
+    def usual_shape(self) -> tuple[int, ...] | None:
         """The shape of a zoo net's input; None where the library knows better: an SSD is built for one size."""
         if self.zoo_name is None or self.zoo_name.startswith("ssd_"):
             return None
@@ -143,7 +143,7 @@ def _require_zoo_name(text: str) -> None:
     try:
         known = is_zoo_name(text)
     except SourceError as error:  # no MXNet or no GluonCV
-        raise SourceError(f"There is no file {text}; were it a zoo net, it could not be built here: {error}") from error
+        raise SourceError(f"{text} is not a file, and nets of GluonCV's zoo cannot be built here: {error}") from error
     if not known:
         near = difflib.get_close_matches(text.lower(), zoo_names(), n=3)
         hint = f" Near names in the zoo: {', '.join(near)}." if near else ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from gluon2caffe.bridge.cli.options import Shape, Wishes
 from gluon2caffe.bridge.cli.progress_line import ProgressLine
 from gluon2caffe.bridge.cli.source_args import Found
 
 if TYPE_CHECKING:
-    from gluon2caffe.bridge.convert import Intermediate
+    from gluon2caffe.bridge.conversion import Intermediate
+    from gluon2caffe.bridge.options import ConversionOptions
 
 
 def opened(found: Found, progress: ProgressLine) -> Any:
@@ -19,21 +19,19 @@ def opened(found: Found, progress: ProgressLine) -> Any:
     return found.open()
 
 
-def arguments(
-    found: Found, input_shape: Shape | dict[str, Shape] | None, merge_bn: bool, wishes: Wishes
-) -> dict[str, Any]:
-    """The keyword arguments of `to_intermediate`; without `input_shape` where the library is to find it."""
-    asked = {"merge_bn": merge_bn, **dataclasses.asdict(wishes)}
-    shape = input_shape or found.usual_shape()
-    return asked if shape is None else {"input_shape": shape, **asked}
+def options_for(found: Found, options: ConversionOptions) -> ConversionOptions:
+    """The options, with the size that a zoo net was trained on where none is given."""
+    if options.input_shape is not None:
+        return options
+    return dataclasses.replace(options, input_shape=found.usual_shape())
 
 
-def intermediate(source: Any, asked: dict[str, Any], progress: ProgressLine) -> Intermediate:
-    """The normal-form graph, with the user's wishes in it."""
+def intermediate(source: Any, options: ConversionOptions, progress: ProgressLine) -> Intermediate:
+    """The normal-form graph."""
     progress.begin("Reading the source")
     from gluon2caffe.bridge.convert import to_intermediate
 
-    return to_intermediate(source, **asked)
+    return to_intermediate(source, options)
 
 
 def serialised(made: Intermediate, progress: ProgressLine) -> bytes:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gluon2caffe.bridge.cli.conversion_options import conversion_options
 from gluon2caffe.bridge.cli.options import (
     OutputOptions,
     SourceArgs,
-    Wishes,
     output_options,
     readers_option,
     source_options,
-    wish_options,
 )
 from gluon2caffe.bridge.cli.output_files import pair_at
 from gluon2caffe.bridge.cli.progress_line import shown_progress
@@ -23,6 +21,9 @@ from gluon2caffe.bridge.cli.show import Summary, show
 from gluon2caffe.bridge.cli.source_args import find_source
 from gluon2caffe.bridge.cli.stage_one import opened
 from gluon2caffe.onnx2caffe.errors import SourceError
+
+if TYPE_CHECKING:
+    from gluon2caffe.bridge.options import ConversionOptions
 
 
 @click.command(short_help="Compare a saved pair with its source.")
@@ -36,7 +37,7 @@ from gluon2caffe.onnx2caffe.errors import SourceError
 )
 @samples_option
 @readers_option
-@wish_options
+@conversion_options(without=("input_shape",))
 @output_options
 def verify(
     prefix: str,
@@ -44,13 +45,13 @@ def verify(
     tolerance: float | None,
     samples: Samples | None,
     readers: tuple[str, ...] | None,
-    wishes: Wishes,
+    options: ConversionOptions,
     output: OutputOptions,
 ) -> int:
     """Compare the saved pair PREFIX.prototxt and PREFIX.caffemodel with its SOURCE.
 
     The files are run on the readers that are ready (`gluon2caffe readers` lists them), and the source in MXNet or
-    onnxruntime. Give the options for softmax, preprocessing and outputs with which the pair was converted.
+    onnxruntime. Give the options with which the pair was converted, except --input-shape, which the files have.
 
     The exit status is 1 where an output differs, a reader fails, or there is none.
     """
@@ -64,9 +65,9 @@ def verify(
         progress.begin("Verifying")
         from gluon2caffe import verify as compared
 
-        given: dict[str, Any] = {"tolerance": tolerance, "readers": readers, **dataclasses.asdict(wishes)}
+        given: dict[str, Any] = {"tolerance": tolerance, "readers": readers, **options.changed()}
         if samples is not None:
             given["samples"] = samples
         report = compared(pair[0].with_suffix(""), source, **given)
-    failure = f"{pair[0]} and {pair[1]} are not shown to compute what {found.title} does."
+    failure = f"{pair[0]} and {pair[1]} failed verification against {found.title}."
     return show(Summary(found.title, pair, progress.seconds(), report=report, when_failed=failure), output)

@@ -5,65 +5,63 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.convert import Intermediate, lowering_options, to_intermediate
+from gluon2caffe.bridge.conversion import Intermediate
+from gluon2caffe.bridge.convert import lowering_options, to_intermediate
 from gluon2caffe.bridge.inspection.blocks import Block, block_of, blocks_by_prefix
 from gluon2caffe.bridge.inspection.cost import layer_macs, macs
 from gluon2caffe.bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
-from gluon2caffe.bridge.load import DEFAULT_INPUT_SHAPE, InputShape, Source, is_gluon_block
+from gluon2caffe.bridge.load import Source, is_gluon_block
+from gluon2caffe.bridge.options import ConversionKeywords, InputShape, conversion_options, takes_options
 from gluon2caffe.bridge.origins import all_sources, sources_of
 from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.lower import assemble, lower_nodes
 from gluon2caffe.onnx2caffe.model import Layer
 from gluon2caffe.onnx2caffe.shapes import net_shapes
 
+if TYPE_CHECKING:
+    from gluon2caffe.bridge.options import Unpack
 
+
+@takes_options
 def inspect_source(
-    source: Source,
-    input_shape: InputShape = DEFAULT_INPUT_SHAPE,
-    *,
-    target: str = "ssd",
-    relu6: str = "exact",
-    **conversion: Any,
+    source: Source, input_shape: InputShape | None = None, **options: Unpack[ConversionKeywords]
 ) -> Inspection:
     """Look at what a source becomes: each node of the intermediate, its Caffe layers, and all that is refused.
 
-    Nothing is written, and nodes that the target cannot compute are no error: they are in `refusals`.
+    Nothing is written, and nodes that the target cannot compute are not an error: they are in `refusals`.
 
     Args:
         source: as for `to_caffe`.
         input_shape: as for `to_caffe`.
-        target: the reader to ask about, a name in `onnx2caffe.targets.PROFILES`.
-        relu6: as for `to_caffe`.
-        conversion: other keyword arguments of `to_caffe`.
+        options: those of `to_caffe`.
 
     Raises:
-        ConversionError: the source cannot be read, or the target is not known.
+        ConversionError: an option is not valid, or the source cannot be read.
     """
-    asked = {"input_shape": input_shape, **conversion}
-    return inspect_intermediate(to_intermediate(source, **asked), source, asked, target=target, relu6=relu6)
+    return inspect_intermediate(
+        to_intermediate(source, conversion_options({"input_shape": input_shape, **options})), source
+    )
 
 
-def inspect_intermediate(
-    made: Intermediate, source: Source, asked: dict[str, Any], *, target: str = "ssd", relu6: str = "exact"
-) -> Inspection:
-    """Look at an intermediate that was made of `source` with the keyword arguments `asked`.
+def inspect_intermediate(made: Intermediate, source: Source) -> Inspection:
+    """Look at an intermediate that was made of `source`.
 
     Its graph is changed as by a conversion: whoever wants to save it does so before.
     """
     announce("Lowering to Caffe layers")
-    options = lowering_options(asked, relu6)
+    target = made.options.target
     graph, sources = made.graph, all_sources(made.graph)
     gluon = is_gluon_block(source)
     nodes = _node_rows(graph, blocks_by_prefix(source) if gluon else {})
     parameters = _parameter_count(graph.tensors().values())
     inputs = {tensor.name: tuple(tensor.shape) for tensor in graph.inputs}
     outputs: dict[str, Any] = {tensor.name: tuple(tensor.shape or ()) for tensor in graph.outputs}
-    net, blobs, refusals = lower_nodes(graph, target=target, options=options)
+    net, blobs, refusals = lower_nodes(graph, target=target, options=lowering_options(made.options))
     layers = net.layers if refusals else assemble(graph, net, blobs).layers
     rows = layer_rows(layers, sources, inputs)
     refused = {refusal.node: refusal for refusal in refusals}

@@ -73,7 +73,7 @@ def refuse_non_finite(graph: gs.Graph) -> None:
             suspicious = not np.isfinite(values.sum())
         if suspicious and not np.isfinite(values).all() and not _masks(tensor):
             raise SourceError(
-                f"The weights of {tensor.name!r} hold NaN or infinity (allow_non_finite takes them as they are)."
+                f"The weights of {tensor.name!r} contain NaN or infinity; allow_non_finite=True accepts them."
             )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
 from gluon2caffe.bridge.load import Source
+from gluon2caffe.bridge.options import ConversionKeywords, ConversionOptions, conversion_options
 from gluon2caffe.bridge.verification.detectors import Run, compare_detectors
 from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.model_inputs import Samples, model_inputs
@@ -27,11 +29,14 @@ from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
 from gluon2caffe.onnx2caffe.read import read_model
 
+if TYPE_CHECKING:
+    from gluon2caffe.bridge.options import Unpack
+
 Prefix = str | PathLike[str]
 
 
 def verify(
-    model: CaffeModel | Prefix,
+    model: Conversion | CaffeModel | Prefix,
     source: Source,
     samples: Samples = 1,
     *,
@@ -39,7 +44,7 @@ def verify(
     readers: Iterable[Reader | str] | None = None,
     tolerance: float | None = None,
     seed: int = 0,
-    **conversion: Any,
+    **conversion: Unpack[ConversionKeywords],
 ) -> Report:
     """Run a Caffe model on real Caffe readers and compare it with its source, output by output.
 
@@ -52,19 +57,19 @@ def verify(
     intermediate that it should hold.
 
     Args:
-        model: what `to_caffe` gave, or the prefix of a saved pair.
+        model: what `to_caffe` returned, or the prefix of a saved pair.
         source: what it was converted from.
         samples: float32 input (N, C, H, W), as the model takes it, or a mapping from input name to array; the path of
             an .npy or .npz file, of images or of a folder of images, or a list of these; or how many samples to draw,
             normally distributed, or integers of 0 to 255 where the source takes such. Images are resized to the input's
             size and keep their values of 0 to 255, so a net that takes normalised ones needs its `mean` and `std`.
-        files: the prefix at which a CaffeModel is saved already; it is saved to a folder of its own otherwise.
+        files: the prefix at which the conversion is saved already; it is saved to a folder of its own otherwise.
         readers: where to run it, by name (see `gluon2caffe readers`) or as objects; every reader that is ready on this
             machine if left out.
         tolerance: largest absolute difference allowed, as a part of the largest absolute output of the source; if left
             out 1e-4, and 0.01 on a reader that computes in half precision.
         seed: of the drawn samples.
-        conversion: for a saved pair, the keyword arguments that it was converted with.
+        conversion: for a saved pair, the options of `to_caffe` that it was converted with.
 
     Raises:
         ConversionError: the source or the pair cannot be read or run, or the samples do not fit.
@@ -76,8 +81,8 @@ def verify(
     raw = model_inputs(samples, loaded, source, seed)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
-        if loaded.heads is not None and loaded.made_with.get("heads", "detection") != "raw":
-            report = compare_detectors(run, source)
+        if loaded.heads is not None and loaded.options.heads != "raw":
+            report = compare_detectors(run, source, loaded.heads)
         else:
             report = compare_outputs(run, source, tolerance)
         bad = next((row.reader for row in report.rows if not row.passed), None)
@@ -89,26 +94,33 @@ def verify(
 
 
 def _opened(
-    model: CaffeModel | Prefix, source: Source, files: Prefix | None, conversion: dict[str, Any]
-) -> tuple[CaffeModel, SavedModel | None]:
+    model: Conversion | CaffeModel | Prefix, source: Source, files: Prefix | None, keywords: Mapping[str, Any]
+) -> tuple[Conversion, SavedModel | None]:
     """The model, and its files where it was saved before."""
-    if isinstance(model, CaffeModel):
-        if conversion:
-            raise TypeError(f"a CaffeModel knows how it was converted: {', '.join(conversion)} goes with a saved pair")
+    if isinstance(model, Conversion):
+        if keywords:
+            raise ConversionError(
+                f"a Conversion knows its options: {', '.join(keywords)} can only be given for a saved pair."
+            )
         return model, None if files is None else SavedModel.at(fspath(files))
+    if isinstance(model, CaffeModel):
+        options = conversion_options({"input_shape": model.inputs, **keywords})
+        return Conversion(model, options), None if files is None else SavedModel.at(fspath(files))
     saved = SavedModel.at(fspath(model))
     loaded = read_model(*saved)
-    asked = {"input_shape": dict(loaded.inputs), **conversion}
-    choices = {name: asked.pop(name) for name in ("relu6", "target") if name in asked}
-    made = to_intermediate(source, **asked)
+    return _as_converted(loaded, source, conversion_options({"input_shape": dict(loaded.inputs), **keywords})), saved
+
+
+def _as_converted(loaded: CaffeModel, source: Source, options: ConversionOptions) -> Conversion:
+    """The model of a saved pair, and what a conversion of its source remembers."""
+    made = to_intermediate(source, options)
     names = [tensor.name for tensor in made.graph.outputs]
-    fresh = lowered(made, asked, **choices)
+    fresh = lowered(made)
     if fresh.prototxt() == loaded.prototxt():
         # The files say nothing of tensors; a conversion that gives the same text does.
-        return replace(fresh, layers=loaded.layers), saved
-    loaded.outputs = _outputs_by_name(loaded.outputs, names)
-    loaded.preprocessing, loaded.made_with, loaded.heads = made.preprocessing, asked, made.heads
-    return loaded, saved
+        return replace(fresh, model=replace(fresh.model, layers=loaded.layers))
+    model = replace(loaded, outputs=_outputs_by_name(loaded.outputs, names))
+    return Conversion(model, options, made.source, heads=made.heads)
 
 
 def _outputs_by_name(blobs: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
@@ -139,15 +151,16 @@ def _with_first_difference(report: Report, run: Run, reader: Reader, source: Sou
     """The report with where to look first: against the intermediate, tensor by tensor, for the first sample."""
     sample = split_samples(run.raw, run.model.inputs)[0]
     try:
-        intermediate = as_model(to_intermediate(source, **run.model.made_with))
+        intermediate = as_model(to_intermediate(source, run.model.options))
         values = run_onnx(intermediate, sample, intermediate_tensors(intermediate))
         found = first_difference(
-            run.model,
+            run.model.model,
             run.files.caffemodel,
             reader,
             sample,
             values,
             node_outputs=node_outputs(intermediate),
+            sources=run.model.sources,
             tolerance=tolerance,
         )
     except (ConversionError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.convert import as_model, to_intermediate
 from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.verification.errors import ReaderError
@@ -18,7 +20,7 @@ from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.bridge.verification.run import run_readers
 from gluon2caffe.bridge.verification.samples import split_samples
-from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
+from gluon2caffe.onnx2caffe.model import SavedModel
 from gluon2caffe.ssd_heads import Detections, Heads, compare_detections, detections
 from gluon2caffe.ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE, DetectionDifference
 from gluon2caffe.ssd_heads.functions import detection_scores
@@ -30,23 +32,22 @@ FloatArray = npt.NDArray[np.float32]
 class Run:
     """A model, its files, the raw inputs to run them on, the readers, and those that are missing with reasons."""
 
-    model: CaffeModel
+    model: Conversion
     files: SavedModel
     raw: Mapping[str, FloatArray]
     readers: Sequence[Reader]
     missing: Mapping[str, str]
 
 
-def compare_detectors(run: Run, source: Source) -> Report:
+def compare_detectors(run: Run, source: Source, heads: Heads) -> Report:
     """Run sample by sample, since images have different numbers of detections, and keep the largest differences."""
-    heads: Heads = run.model.heads
     (shape,) = run.model.inputs.values()
     ((output, blob),) = run.model.outputs.items()
     worst: dict[str, DetectionDifference] = {}
     failed: dict[str, str] = {}
     skipped = dict(run.missing)
     for sample in split_samples(run.raw, run.model.inputs):
-        reference = heads.read(_source_arrays(source, sample, run.model))
+        reference = heads.read(_source_arrays(source, sample, run.model, heads))
         ran = run_readers(run.readers, *run.files, sample, fetch=[blob])
         skipped |= ran.skipped
         for reader, result in ran.results.items():
@@ -54,42 +55,40 @@ def compare_detectors(run: Run, source: Source) -> Report:
                 failed[reader] = str(result)
                 continue
             found = detections(result[blob], heads.image_size, score_threshold=heads.score_threshold)
-            difference = _compare(reference, found, run.model, source, sample)
+            difference = _compare(reference, found, heads, partial(_is_cut, source, sample, run.model, heads))
             worst[reader] = _worse(worst[reader], difference) if reader in worst else difference
     rows = tuple(row for reader, found in worst.items() for row in _rows(reader, output, blob, found, shape))
     return Report(tolerance=SCORE_TOLERANCE, rows=rows, failed=failed, skipped=skipped)
 
 
-def _compare(
-    reference: Detections, found: Detections, model: CaffeModel, source: Source, sample: Mapping[str, FloatArray]
-) -> DetectionDifference:
+def _compare(reference: Detections, found: Detections, heads: Heads, is_cut: Callable[[], bool]) -> DetectionDifference:
     """The difference; a list that is longer than the source's is right only where the source cut its candidates."""
-    heads: Heads = model.heads
     difference = compare_detections(reference, found, heads.post_nms)
-    if not difference.tail or _is_cut(source, sample, model):
+    if not difference.tail or is_cut():
         return difference
     return compare_detections(reference, found, heads.post_nms, may_continue=False)
 
 
-def _source_arrays(source: Source, sample: Mapping[str, FloatArray], model: CaffeModel) -> list[FloatArray]:
+def _source_arrays(
+    source: Source, sample: Mapping[str, FloatArray], model: Conversion, heads: Heads
+) -> list[FloatArray]:
     """What the source gives: its outputs, or the tensors that its heads name."""
     return source_outputs(
         source,
         sample,
         model.inputs,
         preprocessing=model.preprocessing,
-        outputs=list(model.heads.fetch) or None,
+        outputs=list(heads.fetch) or None,
         softmax=False,
         whole=True,
     )
 
 
-def _is_cut(source: Source, sample: Mapping[str, FloatArray], model: CaffeModel) -> bool:
+def _is_cut(source: Source, sample: Mapping[str, FloatArray], model: Conversion, heads: Heads) -> bool:
     """Whether more boxes have a score than the source lets enter suppression."""
-    heads: Heads = model.heads
     if heads.nms_topk <= 0:
         return False
-    intermediate = as_model(to_intermediate(source, **model.made_with))
+    intermediate = as_model(to_intermediate(source, model.options))
     scores, classes = detection_scores(intermediate)
     (found,) = run_onnx(intermediate, sample, [scores]).values()
     foreground = found.reshape(len(found), -1, classes)[..., 1:]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from gluon2caffe.bridge.origins import walk_back
+from gluon2caffe.bridge.origins import sources_behind
 from gluon2caffe.bridge.verification.compare import Difference, difference
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.prototxt import Unfolded, without_in_place
@@ -32,6 +32,7 @@ def first_difference(
     reference: Mapping[str, FloatArray] | Lookup,
     *,
     node_outputs: Mapping[str, Sequence[str]] | None = None,
+    sources: Mapping[str, tuple[str, ...]] | None = None,
     tolerance: float = TOLERANCE,
 ) -> FirstDifference | None:
     """Run the model on a reader with every intermediate blob kept, and return the first that differs from its tensor.
@@ -44,6 +45,7 @@ def first_difference(
         reference: ONNX tensor -> its values for these inputs; tensors it does not have are passed over.
         node_outputs: ONNX node -> the tensors it makes. With it, blobs that the model itself overwrites (those of a
             convolution, by an in-place ReLU) help to tell which of several layers is at fault.
+        sources: those of the `Conversion`.
         tolerance: largest relative difference that still agrees.
 
     Returns:
@@ -79,9 +81,9 @@ def first_difference(
                     if sharper is None or sharper.problem:
                         continue
                     if not sharper.within(tolerance):
-                        return _describe(model, net, reader, guess, likely[guess], sharper, agreed)
+                        return _describe(model, net, reader, guess, likely[guess], sharper, agreed, sources or {})
                     agreed.add(guess)
-            return _describe(model, net, reader, write, tensor, found, agreed)
+            return _describe(model, net, reader, write, tensor, found, agreed, sources or {})
     return None
 
 
@@ -115,20 +117,22 @@ def _describe(
     tensor: str,
     found: Difference,
     agreed: AbstractSet[_Write],
+    sources: Mapping[str, tuple[str, ...]],
 ) -> FirstDifference:
     layer, blob = write
+    origin = next((each.origin for each in model.layers if each.message.name == layer), ())
     return FirstDifference(
         reader=reader.name,
         layer=layer,
         type=next(each.type for each in net.layer if each.name == layer),
         blob=blob,
         tensor=tensor,
-        origin=next((each.origin for each in model.layers if each.message.name == layer), ()),
+        origin=origin,
         absolute=found.absolute,
         relative=found.relative,
         problem=found.problem,
         unchecked=_unchecked(net, layer, agreed),
-        source=walk_back(model).get(layer, ()),
+        source=sources_behind(origin, sources),
     )
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.verification.reference_onnx import input_types
 from gluon2caffe.bridge.verification.sample_files import read_samples
 from gluon2caffe.bridge.verification.samples import split_samples
 from gluon2caffe.onnx2caffe.errors import ConversionError
-from gluon2caffe.onnx2caffe.model import CaffeModel
 
 FloatArray = npt.NDArray[np.float32]
 Path = str | PathLike[str]
@@ -22,7 +22,7 @@ Samples = FloatArray | Mapping[str, FloatArray] | int | Path | Sequence[Path]
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def model_inputs(samples: Samples, model: CaffeModel, source: Any, seed: int) -> dict[str, FloatArray]:
+def model_inputs(samples: Samples, model: Conversion, source: Any, seed: int) -> dict[str, FloatArray]:
     """Return input -> float32 array, one sample or several along axis 0.
 
     Args:

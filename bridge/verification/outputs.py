@@ -55,7 +55,7 @@ def compare_outputs(run: Run, source: Source, asked: float | None) -> Report:
         "skipped": {**run.missing, **ran.skipped},
         "tolerance": tolerance,
         "own_tolerances": own_tolerances if asked is None else None,
-        "floors": rounding_floors(run.model),
+        "floors": rounding_floors(run.model.model),
     }
     report = compare(ran.results, reference, **common)
     own = _sensitivities(run, source, reference, differs=any(not row.passed for row in report.rows))
@@ -70,14 +70,14 @@ def _computed(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> list[F
     """What the source makes of raw inputs of the model."""
     if is_checkpoint(source):
         return file_outputs(run, source, raw)
-    asked = run.model.made_with
+    options = run.model.options
     return source_outputs(
         source,
         raw,
         run.model.inputs,
         preprocessing=run.model.preprocessing,
-        outputs=asked.get("outputs"),
-        softmax=bool(asked.get("softmax")),
+        outputs=options.outputs,
+        softmax=options.softmax,
     )
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from gluon2caffe.bridge.load import InputShape, Source, is_gluon_block, trace
+from gluon2caffe.bridge.load import FixedShape, Source, is_gluon_block, trace
+from gluon2caffe.bridge.options import Preprocessing
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.samples import join_samples, split_samples
-from gluon2caffe.onnx2caffe.model import Preprocessing
 from gluon2caffe.ssd_heads import kind_of_block
 
 FloatArray = npt.NDArray[np.float32]
@@ -98,7 +98,7 @@ def other_precision(net: Any) -> str:
     return "half" if "float16" in kinds else "double" if "float64" in kinds else ""
 
 
-def _as_block(mxnet: Any, source: Source, shapes: InputShape, outputs: Sequence[str] | None) -> Any:
+def _as_block(mxnet: Any, source: Source, shapes: FixedShape, outputs: Sequence[str] | None) -> Any:
     """The traced symbol, or some tensors inside it, as a block on the CPU with weights in float32, as Caffe has them.
 
     A block runs as a CachedOp; a bound symbol would go through MKLDNN's subgraph backend, which gives wrong numbers on

@@ -57,14 +57,14 @@ def file_outputs(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> lis
     """Return what the net computes of `raw`: in MXNet where it is installed, else as the intermediate."""
     if _mxnet_missing():
         return _intermediate_outputs(run, source, raw)
-    asked = run.model.made_with
+    options = run.model.options
     return source_outputs(
         source,
         raw,
         run.model.inputs,
         preprocessing=run.model.preprocessing,
-        outputs=asked.get("outputs"),
-        softmax=bool(asked.get("softmax")),
+        outputs=options.outputs,
+        softmax=options.softmax,
     )
 
 
@@ -80,7 +80,7 @@ def _mxnet_missing() -> str:
 
 
 def _intermediate_outputs(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> list[FloatArray]:
-    model = as_model(to_intermediate(source, **run.model.made_with))
+    model = as_model(to_intermediate(source, run.model.options))
     return list(run_onnx(model, raw).values())
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.targets import bvlc, mnn, ncnn, nnie, opencv, ssd, tensorrt
 from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
 from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
+
+# The keys of PROFILES, for type checkers.
+TargetName = Literal["ssd", "bvlc", "opencv", "ncnn", "mnn", "tensorrt", "nnie"]
 
 PROFILES: dict[str, Profile] = {
     module.PROFILE.name: module.PROFILE for module in (ssd, bvlc, opencv, ncnn, mnn, tensorrt, nnie)
@@ -20,4 +25,4 @@ def profile_named(name: str) -> Profile:
         raise ConversionError(f"Unknown target {name!r}. Known targets: {', '.join(PROFILES)}.") from None
 
 
-__all__ = ["PROFILES", "Fault", "Limits", "Profile", "Quirk", "profile_named"]
+__all__ = ["PROFILES", "Fault", "Limits", "Profile", "Quirk", "TargetName", "profile_named"]

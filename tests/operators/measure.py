@@ -20,6 +20,7 @@ for folder in (TESTS, LOWERING_TESTS):
         sys.path.insert(0, str(folder))
 
 from gluon2caffe.bridge.convert import to_intermediate  # noqa: E402
+from gluon2caffe.bridge.options import ConversionOptions  # noqa: E402
 from gluon2caffe.onnx2caffe.lower import lower_nodes  # noqa: E402
 from gluon2caffe.onnx2caffe.registry import registered  # noqa: E402
 from gluon2caffe.onnx2caffe.targets import PROFILES  # noqa: E402
@@ -53,7 +54,7 @@ def measure() -> dict[str, Taken]:
             continue
         options = {name: value for name, value in case.options.items() if name in STAGE_ONE}
         model = case.model()
-        graph = to_intermediate(model, **options).graph
+        graph = to_intermediate(model, ConversionOptions(**options)).graph
         used = {node.op_type for node in model.graph.node if not node.domain}
         for operator in used:
             table[operator].cases += 1

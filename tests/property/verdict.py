@@ -11,12 +11,12 @@ from agreement import LastingWorker, random_inputs, workers
 from graphs import Example
 
 import gluon2caffe
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.prototxt import outline, read_net
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.onnx2caffe.errors import ConversionError
-from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.targets import PROFILES
 
 TOLERANCE = 1e-4
@@ -75,7 +75,7 @@ def _shape(info: onnx.ValueInfoProto) -> tuple[int, ...]:
     return tuple(dim.dim_value for dim in info.type.tensor_type.shape.dim)
 
 
-def _expected(example: Example, converted: CaffeModel, fed: Mapping[str, Array]) -> Values:
+def _expected(example: Example, converted: Conversion, fed: Mapping[str, Array]) -> Values:
     """Output of the converted model -> what the source, with the preprocessing and softmax asked for, makes it."""
     raw = {name: apply_preprocessing(value, converted.preprocessing) for name, value in fed.items()}
     found = run_onnx(example.model, raw)
@@ -87,7 +87,7 @@ def _expected(example: Example, converted: CaffeModel, fed: Mapping[str, Array])
     return {name: powers / powers.sum(axis=1, keepdims=True)}
 
 
-def _compare(example: Example, converted: CaffeModel, fed: Mapping[str, Array], expected: Values) -> bool:
+def _compare(example: Example, converted: Conversion, fed: Mapping[str, Array], expected: Values) -> bool:
     """Whether a reader ran the files."""
     with tempfile.TemporaryDirectory() as folder:
         prototxt, caffemodel = converted.save(Path(folder) / "net")
@@ -126,7 +126,7 @@ def readers_of(target: str) -> list[LastingWorker]:
     return [worker for worker in workers() if (worker.name == "OpenCV") == (target == "opencv")]
 
 
-def _same(where: str, got: Array, wanted: Array, converted: CaffeModel) -> None:
+def _same(where: str, got: Array, wanted: Array, converted: Conversion) -> None:
     shape = wanted.shape or (1,)
     # OpenCV has no blobs of one axis: it gives them a second one of length 1.
     if got.shape != shape and not (len(shape) == 1 and got.shape == (*shape, 1)):
@@ -137,7 +137,7 @@ def _same(where: str, got: Array, wanted: Array, converted: CaffeModel) -> None:
         raise WrongNumbersError(f"{where}: off by {error:.2e} of {largest:.2e}\n{converted.prototxt()}")
 
 
-def _ill_conditioned(example: Example, converted: CaffeModel, fed: Mapping[str, Array], expected: Values) -> bool:
+def _ill_conditioned(example: Example, converted: Conversion, fed: Mapping[str, Array], expected: Values) -> bool:
     """Whether the source itself moves by a third of the tolerance when its inputs move by 1e-6 of their largest."""
     rng = np.random.default_rng(1)
     for _ in range(3):

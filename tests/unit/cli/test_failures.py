@@ -139,7 +139,7 @@ def test_non_finite_weights_are_taken_only_when_asked_for(run: Run, net: Path, f
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "weight"))
     onnx.save(model, net)
     result = run("convert", "net.onnx", "-o", "x")
-    assert result.exit_code == 1 and "'weight' hold NaN or infinity" in result.stderr
+    assert result.exit_code == 1 and "'weight' contain NaN or infinity" in result.stderr
     assert result.stderr.endswith("(On the command line: --allow-non-finite.)\n")
     assert _files(folder) == ["net.onnx"]
     assert run("convert", "net.onnx", "-o", "x", "--allow-non-finite").exit_code == 0
@@ -211,8 +211,8 @@ def test_a_bug_asks_to_be_reported(run: Run, net: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", broken)
     result = run("convert", "net.onnx", "-o", "x", *(["--debug"] if debug else []))
     message = (
-        "Error: gluon2caffe met something it was not made for (KeyError: 'some_name'). "
-        "Please report it, with what the same command prints with --debug.\n"
+        "Error: Internal error (KeyError: 'some_name'). This is a bug in gluon2caffe: please report it with what the "
+        "same command prints with --debug.\n"
     )
     assert (result.exit_code, result.stdout) == (1, "")
     if debug:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from gluon2caffe.bridge.conversion import Conversion
+from gluon2caffe.bridge.options import ConversionOptions
 from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.onnx2caffe.errors import ConversionError
-from gluon2caffe.onnx2caffe.model import CaffeModel
 
 Run = Callable[..., Result]
 
@@ -60,9 +61,7 @@ def test_a_failed_verification_is_said_though_the_command_is_quiet(run: Run, pai
     verifier.append(BAD)
     result = run("verify", pair, "net.onnx", "--quiet")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == (
-        f"{BAD}\nError: pair.prototxt and pair.caffemodel are not shown to compute what net.onnx does.\n"
-    )
+    assert result.stderr == (f"{BAD}\nError: pair.prototxt and pair.caffemodel failed verification against net.onnx.\n")
 
 
 @pytest.mark.parametrize("prefix", ["pair", "pair.prototxt", "pair.caffemodel"])
@@ -87,19 +86,9 @@ def test_a_conversion_verifies_its_own_model(run: Run, net: Path, verifier: list
     verifier.append(GOOD)
     assert run("convert", "net.onnx", "-o", "new", "--verify", "--softmax").exit_code == 0
     model, source, options = verifier[1]
-    assert isinstance(model, CaffeModel) and model.parameter_count == 108
+    assert isinstance(model, Conversion) and model.parameter_count == 108
     assert (str(source), options) == ("net.onnx", {"files": Path("new"), "readers": None})
-    assert model.made_with == {
-        "merge_bn": True,
-        "softmax": True,
-        "to_bgr": False,
-        "mean": None,
-        "std": None,
-        "outputs": None,
-        "heads": "detection",
-        "priors": "box",
-        "allow_non_finite": False,
-    }
+    assert model.options == ConversionOptions(softmax=True)
 
 
 def test_the_files_stay_when_the_verification_fails(run: Run, net: Path, folder: Path, verifier: list[Any]) -> None:

@@ -118,7 +118,7 @@ def test_arguments_of_a_conversion_count() -> None:
 
 
 def test_what_cannot_be_looked_at() -> None:
-    with pytest.raises(ConversionError, match="Unknown target 'tf'"):
+    with pytest.raises(ConversionError, match="target='tf' is not valid"):
         gluon2caffe.inspect_source(NET, target="tf")
     with pytest.raises(SourceError):
         gluon2caffe.inspect_source(onnx.ModelProto())

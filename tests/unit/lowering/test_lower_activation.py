@@ -140,7 +140,9 @@ def test_relu6_choice_leaves_other_clips_alone() -> None:
 
 
 def test_unknown_relu6() -> None:
-    with pytest.raises(gluon2caffe.ConversionError, match="relu6 is 'fast'; it can be 'exact', 'layer', 'relu'"):
+    with pytest.raises(
+        gluon2caffe.ConversionError, match="relu6='fast' is not valid: expected 'exact', 'layer' or 'relu'"
+    ):
         gluon2caffe.to_caffe(_PIECEWISE["relu6"].model(), relu6="fast")
 
 

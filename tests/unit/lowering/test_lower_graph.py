@@ -171,7 +171,7 @@ def test_operator_of_a_foreign_domain_is_refused() -> None:
 
 
 def test_unknown_target() -> None:
-    with pytest.raises(ConversionError, match=r"Unknown target 'darknet'. Known targets: ssd, bvlc, opencv"):
+    with pytest.raises(ConversionError, match=r"target='darknet' is not valid: expected 'ssd', 'bvlc', 'opencv'"):
         gluon2caffe.to_caffe(CASES["two inputs"].model(), target="darknet")
 
 

@@ -61,7 +61,7 @@ def test_cut_takes_mxnets_ending() -> None:
             "There is no tensor 'stage1_rleu' to cut at. Near names: stage1_relu, stage1_norm, stage1_conv.",
         ),
         (["quux"], "There is no tensor 'quux' to cut at. Near names: scores."),
-        ([], "outputs names no tensor."),
+        ([], "outputs=[] is not valid: expected names of tensors, such as ['fc1']."),
     ],
 )
 def test_cut_at_what_is_not_there(outputs: list[str], message: str) -> None:
@@ -115,13 +115,13 @@ def test_a_shape_that_could_be_meant(declared: list[int | str], example: tuple[i
     [
         ((1, 4, 8, 8), r"Input 'data' has shape \[1, 3, 8, 8\]; \[1, 4, 8, 8\] does not fit it"),
         ((1, 3, 8), r"\[1, 3, 8\] does not fit it"),
-        ((1, 3, 0, 8), "row of positive whole numbers"),
-        ((1, 3, 8.5, 8), "row of positive whole numbers"),
+        ((1, 3, 0, 8), "is not valid: expected positive integers"),
+        ((1, 3, 8.5, 8), "is not valid: expected positive integers"),
         ({"image": (1, 3, 8, 8)}, "The model has no input image; its inputs are data"),
     ],
 )
 def test_wrong_shapes(shape: Any, message: str) -> None:
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(ConversionError, match=message):
         gluon2caffe.to_caffe(model(TEXT), shape)
 
 
@@ -135,7 +135,7 @@ def test_weights_that_are_not_finite(value: float) -> None:
     weight = np.ones((4, 3, 3, 3), np.float32)
     weight[2, 1, 0, 0] = value
     source = model(TEXT, w=weight)
-    with pytest.raises(SourceError, match="The weights of 'w' hold NaN or infinity"):
+    with pytest.raises(SourceError, match="The weights of 'w' contain NaN or infinity"):
         gluon2caffe.to_caffe(source)
     converted = gluon2caffe.to_caffe(source, allow_non_finite=True)
     assert not np.isfinite(converted.layers[0].blobs[0][2, 1, 0, 0])
@@ -161,7 +161,7 @@ def test_infinities_that_mask_or_bound(node: str, value: float, taken: bool) -> 
     if taken:
         gluon2caffe.to_caffe(source)
     else:
-        with pytest.raises(SourceError, match="The weights of 'k' hold NaN or infinity"):
+        with pytest.raises(SourceError, match="The weights of 'k' contain NaN or infinity"):
             gluon2caffe.to_caffe(source)
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gluon2caffe import load_mxnet
-from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.bridge.conversion import Conversion
 
 SCORE = 1e-4
 CORNER = 0.05  # pixels
@@ -44,7 +44,7 @@ def of_rows(rows: np.ndarray, size: tuple[int, int], threshold: float = 0.01) ->
     return sorted(found, key=lambda one: (one.image, -one.score))
 
 
-def of_opencv(model: CaffeModel, x: np.ndarray, folder: Path, blob: str = "detection_out") -> np.ndarray:
+def of_opencv(model: Conversion, x: np.ndarray, folder: Path, blob: str = "detection_out") -> np.ndarray:
     """The blob as OpenCV computes it, in this process."""
     import cv2
 

@@ -14,9 +14,9 @@ from detection_lists import assert_same, of_mxnet, of_opencv, of_rows
 from small_ssd import raw_predictions, small_ssd, telling_ssd
 
 from gluon2caffe import load_mxnet, to_caffe, to_onnx
+from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.export import load_gluoncv
 from gluon2caffe.onnx2caffe.errors import ConversionError
-from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.ssd_heads.kinds.gluon_ssd.block import describe
 from gluon2caffe.ssd_heads.prior_boxes import PriorPlan, plan_prior_box
 from tests.telling_detector import initialise_detector
@@ -150,12 +150,14 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, np.ndarray]:
     return net, initialise_detector(net, shape, seed=2, candidates=100)
 
 
-def before_detection(model: CaffeModel) -> CaffeModel:
-    """The model without its DetectionOutput layer; its outputs are what that reads."""
+def before_detection(conversion: Conversion) -> Conversion:
+    """The net without its DetectionOutput layer; its outputs are what that reads."""
+    model = conversion.model
     *layers, last = model.layers
     assert last.message.type == "DetectionOutput"
     names = ("loc", "conf", "priors")
-    return replace(model, layers=layers, outputs=dict(zip(names, last.message.bottom, strict=True)))
+    ends = dict(zip(names, last.message.bottom, strict=True))
+    return replace(conversion, model=replace(model, layers=layers, outputs=ends))
 
 
 def plans(net: Any, shape: tuple[int, ...]) -> list[PriorPlan]:
@@ -339,7 +341,7 @@ class TestConstantPriors:
 
     def test_another_word_is_refused(self) -> None:
         net, _ = telling_ssd(2)
-        with pytest.raises(ConversionError, match="priors is 'layers'; it can be 'box' or 'constant'"):
+        with pytest.raises(ConversionError, match="priors='layers' is not valid: expected 'box' or 'constant'"):
             to_caffe(net, priors="layers")
 
 

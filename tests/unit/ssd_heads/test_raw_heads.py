@@ -57,9 +57,9 @@ def test_priors_are_those_of_prior_box_layers() -> None:
     """Where nothing is absorbed, the saved priors are what the layers of the other ending compute."""
     net, x = telling_ssd(3, sizes=(20, 41, 63, 90))
     with_layers = to_caffe(net)
-    with_layers.layers.pop()
+    with_layers.model.layers.pop()
     bottoms = ("mbox_loc", "mbox_conf_flatten", "mbox_priorbox")
-    with_layers.outputs = {name: name for name in bottoms}
+    with_layers.model.outputs = {name: name for name in bottoms}
     priors = to_caffe(net, heads="raw").arrays["priors"]
     for reader, found in run(with_layers, {"data": x}).items():
         np.testing.assert_allclose(found["mbox_priorbox"].reshape(priors.shape), priors, atol=2e-6, err_msg=reader)

@@ -240,7 +240,7 @@ def test_softmax_has_nothing_to_end(tmp_path: Path) -> None:
 
 def test_an_unknown_ending() -> None:
     net, _ = telling_ssd(2)
-    with pytest.raises(SourceError, match="heads is 'boxes'; it can be 'detection' or 'raw'"):
+    with pytest.raises(ConversionError, match="heads='boxes' is not valid: expected 'detection' or 'raw'"):
         to_caffe(net, heads="boxes")
 
 

@@ -10,7 +10,15 @@ import numpy.typing as npt
 import onnx
 import onnx.helper
 
-from gluon2caffe.bridge.export.operators import TRANSLATORS, Input, NotExactError, Operator
+from gluon2caffe.bridge.export.operators import (
+    SHAPE_RULES,
+    TRANSLATORS,
+    Input,
+    NodeReader,
+    NotExactError,
+    Operator,
+    ShapeError,
+)
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.bridge.mxnet_files.unknown import why_unknown
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -50,7 +58,10 @@ class NodeTranslator:
         try:
             if node.op not in TRANSLATORS:
                 raise NotExactError(why_unknown(node.op))
-            operator = Operator(node, self._inputs(node), self._readers[index])
+            inputs = self._inputs(node)
+            if not node.shapes:
+                _refuse_without_shape(node, inputs)
+            operator = Operator(node, inputs, self._readers[index])
             TRANSLATORS[node.op](operator)
             self._check_outputs(node, index, operator)
         except NotExactError as error:
@@ -96,6 +107,15 @@ class NodeTranslator:
         shapes = [self.graph.nodes[source].shapes[:1] for source, _ in node.inputs[:1]]
         shape = f" on {shapes[0][0]}" if shapes and shapes[0] else ""
         return f"{node.name} ({node.op}{shape}): {error}"
+
+
+def _refuse_without_shape(node: SymbolNode, inputs: list[Input]) -> None:
+    """Ask the rule once more why it gave no shape."""
+    try:
+        SHAPE_RULES[node.op](NodeReader(node, inputs))
+    except ShapeError as error:
+        raise NotExactError(str(error)) from error
+    raise NotExactError("its shape is not known")
 
 
 def refusal(name: str, reasons: Iterable[str]) -> str:

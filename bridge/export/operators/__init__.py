@@ -8,16 +8,26 @@ from gluon2caffe.bridge.export.operators import (
     activation,
     arithmetic,
     constants,
+    correlation,
     detection,
+    elementary,
+    indexing,
     linear,
     normalization,
     pooling,
+    recurrent,
     reduction,
     resize,
     shape,
     slicing,
 )
-from gluon2caffe.bridge.export.operators.node_reader import Input, NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.node_reader import (
+    Input,
+    NodeReader,
+    NotExactError,
+    OpenShapeError,
+    ShapeError,
+)
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import SHAPE_RULES, TRANSLATORS, translates
 
@@ -27,15 +37,20 @@ __all__ = [
     "Input",
     "NodeReader",
     "NotExactError",
+    "OpenShapeError",
     "Operator",
     "ShapeError",
     "activation",
     "arithmetic",
     "constants",
+    "correlation",
     "detection",
+    "elementary",
+    "indexing",
     "linear",
     "normalization",
     "pooling",
+    "recurrent",
     "reduction",
     "resize",
     "shape",

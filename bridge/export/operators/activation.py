@@ -13,11 +13,18 @@ _ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softrelu"
 
 @translates("Activation", shape=same)
 def activation(op: Operator) -> None:
-    """One of five activations, by ``act_type``."""
+    """One of seven activations, by ``act_type``."""
     kind = op.text("act_type", "")
-    if kind not in _ACTIVATIONS:
+    data = op.inputs[0].name
+    if kind in _ACTIVATIONS:
+        op.result(_ACTIVATIONS[kind], [data])
+    elif kind == "mish":  # x · tanh(log(1 + exp(x)))
+        bent = op.step("Tanh", [op.step("Softplus", [data], op.shape)], op.shape)
+        op.result("Mul", [data, bent])
+    elif kind == "log_sigmoid":  # -log(1 + exp(-x))
+        op.result("Neg", [op.step("Softplus", [op.step("Neg", [data], op.shape)], op.shape)])
+    else:
         raise NotExactError(f"act_type {kind}")
-    op.result(_ACTIVATIONS[kind], [op.inputs[0].name])
 
 
 def _leaky_relu_shape(op: NodeReader) -> list[Shape]:

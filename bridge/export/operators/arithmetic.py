@@ -30,7 +30,8 @@ _COMPARISONS = {
     "equal": "Equal",
 }
 _COMPARED_WITH_NUMBER = {f"_{word}_scalar": kind for word, kind in _COMPARISONS.items()}
-_COMPARED = {f"broadcast_{word}": kind for word, kind in _COMPARISONS.items()}
+_COMPARED = {f"{form}{word}": kind for word, kind in _COMPARISONS.items() for form in ("broadcast_", "_")}
+_UNEQUAL = ("broadcast_not_equal", "_not_equal")
 _OF_EQUAL_SHAPES = {
     "elemwise_add": "Add",
     "elemwise_sub": "Sub",
@@ -82,6 +83,10 @@ _OF_ONE_TENSOR = {
     "MakeLoss": "Identity",
     "_identity_with_attr_like_rhs": "Identity",
     "make_loss": "Identity",
+    "IdentityAttachKLSparseReg": "Identity",
+    "_contrib_gradientmultiplier": "Identity",
+    "_CrossDeviceCopy": "Identity",
+    "_copyto": "Identity",
 }
 
 
@@ -112,6 +117,24 @@ def compared(op: Operator) -> None:
 def _where_shape(op: NodeReader) -> list[Shape]:
     expect_shape(op, 2, op.input(1).shape)
     return [op.input(1).shape]
+
+
+@translates(*_UNEQUAL, shape=broadcast)
+def unequal(op: Operator) -> None:
+    """1 where two tensors differ, else 0, as a float."""
+    _finish_unequal(op, [tensor.name for tensor in op.inputs])
+
+
+@translates("_not_equal_scalar", shape=same)
+def unequal_to_number(op: Operator) -> None:
+    """1 where the input is not a constant number, else 0, as a float."""
+    _finish_unequal(op, [op.inputs[0].name, op.constant("scalar", op.number("scalar"))])
+
+
+def _finish_unequal(op: Operator, operands: list[str]) -> None:
+    equal = op.step("Equal", operands, op.output_shape, dtype=np.bool_)
+    differs = op.step("Not", [equal], op.output_shape, dtype=np.bool_)
+    op.result("Cast", [differs], to=onnx.TensorProto.FLOAT)
 
 
 @translates("where", shape=_where_shape)

@@ -4,7 +4,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, OpenShapeError, ShapeError
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
 from gluon2caffe.bridge.export.operators.shape_rules import same
@@ -22,7 +22,7 @@ _BROADCASTING = frozenset(
 def _declared_shape(op: NodeReader) -> list[Shape]:
     shape = op.integers("shape")
     if not shape or min(shape) <= 0:
-        raise ShapeError(f"its shape {shape} is left open, expected positive sizes")
+        raise OpenShapeError(f"its shape {shape} is left open, expected positive sizes")
     return [shape]
 
 
@@ -72,6 +72,35 @@ def arange(op: Operator) -> None:
     count = op.output_shape[0] // repeat
     numbers = _bounds(op)[0] + op.number("step", 1.0) * np.arange(count)
     op.constant_result(np.repeat(numbers, repeat).astype(np.float32))
+
+
+def _arange_like_shape(op: NodeReader) -> list[Shape]:
+    return [(op.shape[op.axis(op.integer("axis"))],)] if op.has("axis") else [op.shape]
+
+
+@translates("_contrib_arange_like", shape=_arange_like_shape)
+def arange_like(op: Operator) -> None:
+    """Evenly spaced numbers in the shape of the input, or as many as one of its axes has."""
+    count, repeat = prod(op.output_shape), op.integer("repeat", 1)
+    if count > _LARGEST:
+        raise NotExactError(f"a constant of shape {op.output_shape}")
+    numbers = op.number("start", 0.0) + op.number("step", 1.0) * (np.arange(count) // repeat)
+    op.constant_result(numbers.reshape(op.output_shape).astype(np.float32))
+
+
+def _eye_shape(op: NodeReader) -> list[Shape]:
+    rows = op.integer("N")
+    shape = rows, op.integer("M", 0) or rows
+    if min(shape) < 1 or prod(shape) > _LARGEST:
+        raise ShapeError(f"a matrix of {shape}")
+    return [shape]
+
+
+@translates("_eye", shape=_eye_shape)
+def eye(op: Operator) -> None:
+    """Ones on a diagonal."""
+    rows, columns = op.output_shape
+    op.constant_result(np.eye(rows, columns, k=op.integer("k", 0), dtype=np.float32))
 
 
 def _linspace_shape(op: NodeReader) -> list[Shape]:

@@ -6,6 +6,9 @@ Nothing runs such a node: one that is still there when the heads have been looke
 
 from math import prod
 
+import numpy as np
+import onnx
+
 from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
@@ -74,18 +77,21 @@ def _topk_shape(op: NodeReader) -> list[Shape]:
 
 @translates("topk", shape=_topk_shape)
 def topk(op: Operator) -> None:
-    """The largest values along an axis, or their places."""
-    keep(op)
-
-
-def _gather_shape(op: NodeReader) -> list[Shape]:
-    indices = op.input(1).shape
-    if not indices or indices[0] > op.rank:
-        raise ShapeError(f"indices of shape {indices} into {op.shape}")
-    return [(*indices[1:], *op.shape[indices[0] :]) or (1,)]
-
-
-@translates("gather_nd", shape=_gather_shape)
-def gather_nd(op: Operator) -> None:
-    """Values at places that are data."""
-    keep(op)
+    """The largest value along an axis, or the smallest, and its place; more than one value is kept for the heads."""
+    kind, axis = op.text("ret_typ", "indices"), op.axis(op.integer("axis", -1))
+    if op.integer("k", 1) != 1 or kind == "mask":
+        keep(op)
+        return
+    ascends = op.flag("is_ascend", False)
+    if kind in ("value", "both"):
+        op.result("ReduceMin" if ascends else "ReduceMax", [op.inputs[0].name], axes=[axis], keepdims=1)
+    if kind in ("indices", "both"):
+        place = op.step(
+            "ArgMin" if ascends else "ArgMax",
+            [op.inputs[0].name],
+            op.output_shapes[-1],
+            dtype=np.int64,
+            axis=axis,
+            keepdims=1,
+        )
+        op.result("Cast", [place], index=len(op.output_shapes) - 1, to=onnx.TensorProto.FLOAT)

@@ -2,19 +2,12 @@
 
 from math import prod
 
+from gluon2caffe.bridge.export.operators.layout import in_channels_first, with_layout
 from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
 from gluon2caffe.bridge.export.operators.shape_rules import expect_rank, expect_shape
 from gluon2caffe.bridge.mxnet_files.graph import Shape
-
-_CHANNELS_FIRST = ("NCHW", "NCW", "NCDHW")
-
-
-def _check_layout(op: Operator) -> None:
-    layout = op.text("layout", "NCHW")
-    if layout not in _CHANNELS_FIRST:
-        raise NotExactError(f"layout {layout}: only channels-first nets can be exported")
 
 
 def _kernel(op: NodeReader) -> Shape:
@@ -52,10 +45,10 @@ def _convolution_shape(op: NodeReader) -> list[Shape]:
     return [(op.shape[0], filters, *sizes)]
 
 
-@translates("Convolution", "Convolution_v1", shape=_convolution_shape)
+@translates("Convolution", "Convolution_v1", shape=with_layout(_convolution_shape, weights=True))
+@in_channels_first
 def convolution(op: Operator) -> None:
     """Conv with every attribute written out."""
-    _check_layout(op)
     kernel = op.integers("kernel")
     pad = op.integers("pad", (0,) * len(kernel))
     op.result(
@@ -90,10 +83,10 @@ def _deconvolution_shape(op: NodeReader) -> list[Shape]:
     return [(op.shape[0], filters, *sizes)]
 
 
-@translates("Deconvolution", shape=_deconvolution_shape)
+@translates("Deconvolution", shape=with_layout(_deconvolution_shape, weights=True))
+@in_channels_first
 def deconvolution(op: Operator) -> None:
     """ConvTranspose; ``target_shape`` takes the place of pad and adj as MXNet's DeconvolutionParam::InferPad does."""
-    _check_layout(op)
     kernel = op.integers("kernel")
     ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
     stride = op.integers("stride", ones)

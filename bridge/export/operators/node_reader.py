@@ -15,6 +15,10 @@ class ShapeError(Exception):
     """Inputs of these shapes are not what the operator takes; the message says what it takes."""
 
 
+class OpenShapeError(ShapeError):
+    """A size that the symbol leaves to what reads the tensor."""
+
+
 @dataclass(frozen=True)
 class Input:
     """A tensor an operator reads: its name, its static shape, and whether it is a parameter of the net."""

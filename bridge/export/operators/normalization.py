@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gluon2caffe.bridge.export.operators.node_reader import NodeReader
+from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
 from gluon2caffe.bridge.export.operators.shape_rules import expect_shape, same
@@ -39,6 +39,18 @@ def batch_norm(op: Operator) -> None:
     moved = op.step("Transpose", [data.name], moved_shape, perm=perm)
     normal = op.step("BatchNormalization", [moved, *statistics], moved_shape, epsilon=epsilon)
     op.result("Transpose", [normal], perm=[perm.index(index) for index in range(op.rank)])
+
+
+@translates("_contrib_BatchNormWithReLU", shape=_batch_norm_shape)
+def batch_norm_with_relu(op: Operator) -> None:
+    """BatchNormalization over axis 1, then ReLU."""
+    if op.axis(op.integer("axis", 1)) != 1:
+        raise NotExactError("BatchNormWithReLU over another axis than 1")
+    data, gamma, *rest = op.inputs
+    scale = op.constant("gamma", np.ones(gamma.shape)) if op.flag("fix_gamma", True) else gamma.name
+    statistics = [scale, *(tensor.name for tensor in rest)]
+    normal = op.step("BatchNormalization", [data.name, *statistics], op.shape, epsilon=op.number("eps", 1e-3))
+    op.result("Relu", [normal])
 
 
 @translates("InstanceNorm", shape=same)

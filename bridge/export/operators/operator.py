@@ -57,6 +57,16 @@ class Operator(NodeReader):
         self._add(op_type, inputs, name, attrs)
         return name
 
+    def steps(self, op_type: str, inputs: Sequence[str], shapes: Sequence[Shape], **attrs: Any) -> tuple[str, ...]:
+        """Add an intermediate node with several float32 outputs; returns the tensor names."""
+        names = []
+        for index, shape in enumerate(shapes):
+            names.append(self._fresh(f"{op_type}{index}"))
+            self.shapes[names[-1]] = shape
+            self.dtypes[names[-1]] = np.dtype(np.float32)
+        self.nodes.append(onnx.helper.make_node(op_type, list(inputs), names, name=names[0], **attrs))
+        return tuple(names)
+
     def result(self, op_type: str, inputs: Sequence[str], index: int = 0, **attrs: Any) -> None:
         """Add the node that computes visible output number `index`."""
         self._add(op_type, inputs, self._tensors[index], attrs)
@@ -80,6 +90,22 @@ class Operator(NodeReader):
             self.views[name] = (source.name, shape)
             return name
         return self.step("Reshape", [source.name, self.shape_constant(f"{label}_shape", shape)], shape)
+
+    def inside(self, label: str, inputs: Sequence[Input], shapes: Sequence[Shape]) -> "Operator":
+        """Return the same operator on other inputs, with results of `shapes`; `take_over` brings it in."""
+        name = self._fresh(label)
+        tensors = [name] if len(shapes) == 1 else [f"{name}{index}" for index in range(len(shapes))]
+        attrs = {key: value for key, value in self.attrs.items() if key != "layout"}
+        return Operator(SymbolNode(name, self.kind, attrs, [], tensors, list(shapes)), inputs)
+
+    def take_over(self, inner: "Operator") -> list[str]:
+        """Make the nodes and constants of another operator this one's; returns the names of its results."""
+        self.nodes += inner.nodes
+        self.constants.update(inner.constants)
+        self.views.update(inner.views)
+        self.shapes.update(inner.shapes)
+        self.dtypes.update(inner.dtypes)
+        return list(inner._tensors)
 
     def _add(self, op_type: str, inputs: Sequence[str], output: str, attrs: dict[str, Any]) -> None:
         self.nodes.append(onnx.helper.make_node(op_type, list(inputs), [output], name=output, **attrs))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gluon2caffe.bridge.export.operators.layout import in_channels_first, with_layout
 from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
@@ -76,11 +77,10 @@ def _pooling_shape(op: NodeReader) -> list[Shape]:
     return [(*op.shape[:2], *pooled)]
 
 
-@translates("Pooling", "Pooling_v1", shape=_pooling_shape)
+@translates("Pooling", "Pooling_v1", shape=with_layout(_pooling_shape))
+@in_channels_first
 def pooling(op: Operator) -> None:
     """MaxPool, AveragePool or their global forms."""
-    if op.text("layout", "NCHW") not in ("NCHW", "NCW", "NCDHW"):
-        raise NotExactError(f"layout {op.text('layout', '')}: only channels-first nets can be exported")
     kind = op.text("pool_type", "max")
     table = _GLOBAL if op.flag("global_pool", False) else _WINDOWED
     if kind not in table:
@@ -130,12 +130,40 @@ def _sum(op: Operator) -> None:
     op.result("Mul", [_mean_of_whole_windows(op, windows), op.constant("count", prod(windows.kernel))])
 
 
-def _mean_of_whole_windows(op: Operator, windows: _Windows) -> str:
-    """AveragePool of the input with as many zeros around it as the windows reach."""
+def _lp(op: Operator) -> None:
+    """p-th root of the sum of p-th powers; for p = 1 MXNet takes the plain sum."""
+    power = op.integer("p_value")
+    if power == 1:
+        _sum(op)
+        return
+    _refuse_power(power)
+    windows = _Windows.of(op)
+    mean = _mean_of_whole_windows(op, windows, op.step("Mul", [op.inputs[0].name] * 2, op.shape))
+    op.result("Sqrt", [op.step("Mul", [mean, op.constant("count", prod(windows.kernel))], op.output_shape)])
+
+
+def _global_lp(op: Operator) -> None:
+    power = op.integer("p_value")
+    if power == 1:
+        _global_sum(op)
+        return
+    _refuse_power(power)
+    squares = op.step("Mul", [op.inputs[0].name] * 2, op.shape)
+    mean = op.step("GlobalAveragePool", [squares], op.output_shape)
+    op.result("Sqrt", [op.step("Mul", [mean, op.constant("count", prod(op.shape[2:]))], op.output_shape)])
+
+
+def _refuse_power(power: int) -> None:
+    if power != 2:
+        raise NotExactError(f"pool_type lp with p_value {power}; 1 and 2 are translated")
+
+
+def _mean_of_whole_windows(op: Operator, windows: _Windows, source: str | None = None) -> str:
+    """AveragePool of the input, or of `source`, with as many zeros around it as the windows reach."""
     ends = tuple(p + over for p, over in zip(windows.pad, windows.overhang, strict=True))
     return op.step(
         "AveragePool",
-        [_padded(op, windows.pad, ends)],
+        [_padded(op, source or op.inputs[0].name, windows.pad, ends)],
         op.output_shape,
         kernel_shape=windows.kernel,
         strides=windows.stride,
@@ -143,15 +171,15 @@ def _mean_of_whole_windows(op: Operator, windows: _Windows) -> str:
     )
 
 
-def _padded(op: Operator, begin: tuple[int, ...], end: tuple[int, ...]) -> str:
+def _padded(op: Operator, source: str, begin: tuple[int, ...], end: tuple[int, ...]) -> str:
     """Put zeros around the spatial axes."""
     shape = op.shape[:2] + tuple(a + size + b for a, size, b in zip(begin, op.shape[2:], end, strict=True))
     pads = op.shape_constant("pads", (0, 0, *begin, 0, 0, *end))
-    return op.step("Pad", [op.inputs[0].name, pads], shape, mode="constant")
+    return op.step("Pad", [source, pads], shape, mode="constant")
 
 
-_WINDOWED = {"max": _max, "avg": _average, "sum": _sum}
-_GLOBAL = {"max": _global_max, "avg": _global_average, "sum": _global_sum}
+_WINDOWED = {"max": _max, "avg": _average, "sum": _sum, "lp": _lp}
+_GLOBAL = {"max": _global_max, "avg": _global_average, "sum": _global_sum, "lp": _global_lp}
 
 
 def _adaptive_shape(op: NodeReader) -> list[Shape]:

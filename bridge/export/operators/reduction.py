@@ -57,6 +57,38 @@ def arg_reduction(op: Operator) -> None:
     op.result("Cast", [where], to=onnx.TensorProto.FLOAT)
 
 
+def _channel_shape(op: NodeReader) -> list[Shape]:
+    return [_reduced(op.shape, (1,), False)]
+
+
+@translates("argmax_channel", shape=_channel_shape)
+def argmax_channel(op: Operator) -> None:
+    """Position of the largest value along axis 1, as a float."""
+    where = op.step("ArgMax", [op.inputs[0].name], op.output_shape, dtype=np.int64, axis=1, keepdims=0)
+    op.result("Cast", [where], to=onnx.TensorProto.FLOAT)
+
+
+def _moments_shape(op: NodeReader) -> list[Shape]:
+    return [_reduced(op.shape, _moment_axes(op), op.flag("keepdims", False)) or (1,)] * 2
+
+
+def _moment_axes(op: NodeReader) -> tuple[int, ...]:
+    return tuple(op.axis(axis) for axis in op.integers("axes", tuple(range(op.rank))))
+
+
+@translates("moments", shape=_moments_shape)
+def moments(op: Operator) -> None:
+    """Mean and variance."""
+    axes = _moment_axes(op)
+    single = _reduced(op.shape, axes, True)
+    mean = op.step("ReduceMean", [op.inputs[0].name], single, axes=axes, keepdims=1)
+    centred = op.step("Sub", [op.inputs[0].name, mean], op.shape)
+    variance = op.step("ReduceMean", [op.step("Mul", [centred] * 2, op.shape)], single, axes=axes, keepdims=1)
+    shape = op.shape_constant("shape", op.output_shape)
+    for index, tensor in enumerate((mean, variance)):
+        op.result("Reshape", [tensor, shape], index=index)
+
+
 def _axes(op: NodeReader) -> tuple[int, ...]:
     axes = tuple(op.axis(axis) for axis in op.integers("axis", tuple(range(op.rank))))
     if op.flag("exclude", False) and op.integers("axis"):

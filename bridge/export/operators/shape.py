@@ -141,7 +141,7 @@ def _without(shape: Shape, axis: int) -> Shape:
     return shape[:axis] + shape[axis + 1 :]
 
 
-@translates("Concat", shape=_joined_shape)
+@translates("Concat", "_rnn_param_concat", shape=_joined_shape)
 def concat(op: Operator) -> None:
     """Join along one axis."""
     op.result("Concat", [tensor.name for tensor in op.inputs], axis=op.axis(op.integer("dim", 1)))

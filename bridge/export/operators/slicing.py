@@ -1,5 +1,7 @@
 """Slices, with every bound written as a plain number."""
 
+import numpy as np
+
 from gluon2caffe.bridge.export.operators.node_reader import NodeReader, NotExactError, ShapeError
 from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
@@ -97,6 +99,52 @@ def _same(op: NodeReader) -> list[Shape]:
 def reverse(op: Operator) -> None:
     """Turn axes around."""
     _finish_slice(op, {op.axis(axis): (op.shape[op.axis(axis)] - 1, -1, -1) for axis in op.integers("axis")})
+
+
+def _image_crop_cuts(op: NodeReader) -> Cuts:
+    width, height = op.integer("width"), op.integer("height")
+    x, y = op.integer("x"), op.integer("y")
+    if op.rank < 3 or x < 0 or y < 0 or x + width > op.shape[-2] or y + height > op.shape[-3]:
+        raise ShapeError(f"a window of {height}×{width} at {(y, x)} of {op.shape}")
+    return {op.rank - 3: (y, y + height, 1), op.rank - 2: (x, x + width, 1)}
+
+
+@translates("_image_crop", shape=lambda op: [_cut_shape(op, _image_crop_cuts(op))])
+def image_crop(op: Operator) -> None:
+    """A window of (…, H, W, C)."""
+    _finish_slice(op, _image_crop_cuts(op))
+
+
+def _sequence_shape(op: NodeReader) -> list[Shape]:
+    return [op.shape[1:]] if op.integer("axis", 0) == 0 else [op.shape[:1] + op.shape[2:]]
+
+
+@translates("SequenceLast", shape=_sequence_shape)
+def sequence_last(op: Operator) -> None:
+    """The last step of sequences of one length."""
+    _refuse_lengths(op)
+    axis = op.integer("axis", 0)
+    place = op.constant("last", op.shape[axis] - 1, np.int64)
+    op.result("Gather", [op.inputs[0].name, place], axis=axis)
+
+
+@translates("SequenceReverse", shape=_same)
+def sequence_reverse(op: Operator) -> None:
+    """Sequences of one length, turned around."""
+    _refuse_lengths(op)
+    _finish_slice(op, {0: (op.shape[0] - 1, -1, -1)})
+
+
+@translates("SequenceMask", shape=_same)
+def sequence_mask(op: Operator) -> None:
+    """Sequences of one length, as they are."""
+    _refuse_lengths(op)
+    op.result("Identity", [op.inputs[0].name])
+
+
+def _refuse_lengths(op: Operator) -> None:
+    if op.flag("use_sequence_length", False):
+        raise NotExactError("sequence lengths that are data")
 
 
 def _parts_shape(op: NodeReader) -> list[Shape]:

@@ -13,6 +13,24 @@ from gluon2caffe.onnx2caffe.errors import SourceError
 Build = Callable[[Any, Any], Any]
 IMAGE = (2, 6, 8, 10)
 
+
+def _recurrent(s: Any, x: Any, mode: str, both: bool, layers: int) -> Any:
+    """All outputs of the fused operator with four hidden units."""
+    states = [s.var("state")] + [s.zeros((layers * (1 + both), 0, 4))] * (mode == "lstm")
+    names = ("state", "state_cell")
+    made = s.RNN(
+        x,
+        s.var("parameters"),
+        **dict(zip(names, states, strict=False)),
+        state_size=4,
+        num_layers=layers,
+        mode=mode,
+        bidirectional=both,
+        state_outputs=True,
+    )
+    return s.Group(list(made))
+
+
 # Name of the case -> shape of the input, and the symbol made of mx.sym and the input variable.
 CASES: dict[str, tuple[tuple[int, ...], Build]] = {
     # linear
@@ -252,6 +270,109 @@ CASES: dict[str, tuple[tuple[int, ...], Build]] = {
     "softrelu": (IMAGE, lambda s, x: s.Activation(x, act_type="softrelu")),
     "dropout and flatten": (IMAGE, lambda s, x: s.flatten(s.Dropout(x, p=0.5))),
     "element-wise": (IMAGE, lambda s, x: (x + s.sin(x)) * s.cos(x) - x / s.exp(x)),
+    # elementary functions
+    "square": (IMAGE, lambda s, x: s.square(x)),
+    "logarithms": (IMAGE, lambda s, x: s.log2(x + 5) + s.log10(x + 5) + s.log1p(x + 5)),
+    "exponential less one": (IMAGE, lambda s, x: s.expm1(x)),
+    "angles": (IMAGE, lambda s, x: s.degrees(x) + s.radians(x)),
+    "hypotenuse": (IMAGE, lambda s, x: s.broadcast_hypot(x, s.sin(x)) + s._internal._hypot_scalar(x, scalar=2)),
+    "hypotenuse of equal shapes": (IMAGE, lambda s, x: s._internal._hypot(x, s.sin(x))),
+    "quadratic": (IMAGE, lambda s, x: s.contrib.quadratic(x, a=2, b=-3, c=0.5)),
+    "smooth l1": (IMAGE, lambda s, x: s.smooth_l1(x, scalar=1.5)),
+    "logical not": (IMAGE, lambda s, x: s.logical_not(x > 0)),
+    "logic": (
+        IMAGE,
+        lambda s, x: (
+            s.broadcast_logical_and(x > 0, x < 1)
+            + 2 * s.broadcast_logical_or(x > 1, x < 0)
+            + 4 * s.broadcast_logical_xor(x > 1, x > 0)
+        ),
+    ),
+    "logic of equal shapes": (
+        IMAGE,
+        lambda s, x: (
+            s._internal._logical_and(x > 0, x < 1)
+            + 2 * s._internal._logical_or(x > 1, x < 0)
+            + 4 * s._internal._logical_xor(x > 1, x > 0)
+        ),
+    ),
+    "logic with a number": (
+        IMAGE,
+        lambda s, x: (
+            s._internal._logical_and_scalar(x > 0, scalar=2)
+            + 2 * s._internal._logical_or_scalar(x > 0, scalar=0)
+            + 4 * s._internal._logical_xor_scalar(x > 0, scalar=1)
+        ),
+    ),
+    "comparisons of equal shapes": (
+        IMAGE,
+        lambda s, x: (
+            s._internal._greater(x, s.sin(x))
+            + 2 * s._internal._lesser_equal(x, s.sin(x))
+            + 4 * s._internal._equal(x, s.relu(x))
+            + 8 * s._internal._not_equal(x, s.relu(x))
+        ),
+    ),
+    "unequal": (IMAGE, lambda s, x: s.broadcast_not_equal(x, s.relu(x)) + 2 * (s.relu(x) != 0)),
+    "identities": (IMAGE, lambda s, x: s.contrib.gradientmultiplier(s.IdentityAttachKLSparseReg(s.sigmoid(x)))),
+    "image to tensor": ((4, 5, 3), lambda s, x: s.image.to_tensor(x)),
+    "images to tensors": ((2, 4, 5, 3), lambda s, x: s.image.to_tensor(x)),
+    "image normalised": ((3, 4, 5), lambda s, x: s.image.normalize(x, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))),
+    "images normalised": ((2, 3, 4, 5), lambda s, x: s.image.normalize(x, mean=0.5, std=2.0)),
+    "image cropped": ((2, 6, 7, 3), lambda s, x: s.image.crop(x, x=1, y=2, width=4, height=3)),
+    "arange_like": (IMAGE, lambda s, x: s.broadcast_mul(x, s.contrib.arange_like(x, axis=-1, start=1, step=0.5))),
+    "eye": ((3, 4), lambda s, x: s.dot(s.eye(3, 3, k=1), x)),
+    "moments": (IMAGE, lambda s, x: s.broadcast_sub(x, s.moments(x, axes=(2, 3), keepdims=True)[0])),
+    "mean and variance": (IMAGE, lambda s, x: s.Group(list(s.moments(x, axes=(0, 1))))),
+    # indices
+    "one hot": ((2, 3), lambda s, x: s.one_hot(s.argmax(x, axis=1), depth=4)),
+    "one hot, other values": ((2, 3), lambda s, x: s.one_hot(s.argmax(x, axis=1), depth=4, on_value=3, off_value=-1)),
+    "embedding of data": (
+        (2, 3),
+        lambda s, x: s.Embedding(s.argmax(x, axis=1), s.var("w", shape=(2, 5)), input_dim=2, output_dim=5),
+    ),
+    "topk of one": (IMAGE, lambda s, x: s.topk(x, axis=1, k=1, ret_typ="value")),
+    "topk of one, both": (IMAGE, lambda s, x: s.Group(list(s.topk(x, axis=-1, k=1, ret_typ="both", is_ascend=True)))),
+    "topk of one, indices": (IMAGE, lambda s, x: s.topk(x, axis=2)),
+    "sequences of one length": (
+        (4, 2, 3),
+        lambda s, x: s.broadcast_add(s.SequenceReverse(s.SequenceMask(x)), s.expand_dims(s.SequenceLast(x), axis=0)),
+    ),
+    # layouts, pooling, correlation, recurrence
+    "lp pooling": (
+        IMAGE,
+        lambda s, x: s.Pooling(x, kernel=(3, 2), stride=(2, 2), pad=(1, 0), pool_type="lp", p_value=2),
+    ),
+    "lp pooling of order 1": (IMAGE, lambda s, x: s.Pooling(x, kernel=(3, 2), pool_type="lp", p_value=1)),
+    "lp pooling, full": (
+        IMAGE,
+        lambda s, x: s.Pooling(x, kernel=(3, 3), stride=(2, 2), pool_type="lp", p_value=2, pooling_convention="full"),
+    ),
+    "lp pooling, global": (IMAGE, lambda s, x: s.Pooling(x, global_pool=True, pool_type="lp", p_value=2)),
+    "pooling, channels last": (
+        (2, 8, 10, 6),
+        lambda s, x: s.Pooling(x, kernel=(3, 2), stride=(2, 2), pad=(1, 0), layout="NHWC"),
+    ),
+    "global pooling, channels last": (
+        (2, 8, 10, 6),
+        lambda s, x: s.Pooling(x, global_pool=True, pool_type="avg", layout="NHWC"),
+    ),
+    "correlation": (
+        (1, 4, 8, 10),
+        lambda s, x: s.Correlation(x, s.sin(x), kernel_size=1, max_displacement=4, stride1=1, stride2=2, pad_size=4),
+    ),
+    "correlation of differences, strided": (
+        (1, 4, 8, 10),
+        lambda s, x: s.Correlation(x, s.sin(x), max_displacement=2, stride1=2, pad_size=1, is_multiply=False),
+    ),
+    **{
+        f"{mode}{', both ways' if both else ''}, {layers} layers": (
+            (5, 2, 3),
+            lambda s, x, mode=mode, both=both, layers=layers: _recurrent(s, x, mode, both, layers),
+        )
+        for mode in ("rnn_tanh", "rnn_relu", "lstm", "gru")
+        for both, layers in ((False, 1), (True, 2))
+    },
     "gradients stopped": (IMAGE, lambda s, x: s.BlockGrad(s.MakeLoss(s.identity(x)))),
 }
 
@@ -288,7 +409,13 @@ REFUSED: dict[str, tuple[tuple[int, ...], Build, str]] = {
     "whole numbers": (IMAGE, lambda s, x: s.cast(x, dtype="int32"), "a cast to int32"),
     "unknown operator": (IMAGE, lambda s, x: s.sort(x), "no translation"),
     "dropout in inference": (IMAGE, lambda s, x: s.Dropout(x, mode="always"), "is random in inference too"),
-    "lp pooling": (IMAGE, lambda s, x: s.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), "pool_type lp"),
+    "lp pooling": (IMAGE, lambda s, x: s.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=3), "lp with p_value 3"),
+    "many displacements": (
+        (1, 2, 8, 10),
+        lambda s, x: s.Correlation(x, x, max_displacement=6, pad_size=6),
+        "Correlation over 169 displacements",
+    ),
+    "take at computed places": (IMAGE, lambda s, x: s.take(x, s.argmax(x, axis=1)), "places that are computed"),
     "softmax over instances": (IMAGE, lambda s, x: s.SoftmaxActivation(x), "differently from build to build"),
     "statistics as output": (IMAGE, lambda s, x: s.BatchNorm(x, output_mean_var=True), "its output 1 is read"),
     "reshape to another size": (IMAGE, lambda s, x: s.reshape(x, shape=(2, 3)), "another number of values"),

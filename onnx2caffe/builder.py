@@ -91,8 +91,8 @@ class NetBuilder:
         shapes = [bottom.shape for bottom in bottoms]
         if tops is None:
             tops = top_shapes(caffe_pb2.LayerParameter(type=kind, **params), shapes)
-        name = self._fresh(f"{self.scope}/{part or kind.lower()}")
-        names = [name] if len(tops) == 1 else [self._fresh(f"{name}/{i}") for i in range(len(tops))]
+        name = self.fresh(f"{self.scope}/{part or kind.lower()}")
+        names = [name] if len(tops) == 1 else [self.fresh(f"{name}/{i}") for i in range(len(tops))]
         message = caffe_pb2.LayerParameter(
             name=name, type=kind, bottom=[bottom.name for bottom in bottoms], top=names, **params
         )
@@ -120,7 +120,8 @@ class NetBuilder:
             _replace(message.top, old, new)
             _replace(message.bottom, old, new)
 
-    def _fresh(self, wanted: str) -> str:
+    def fresh(self, wanted: str) -> str:
+        """`wanted`, or with a number behind it where that is the name of a blob or layer already; it is kept."""
         name, count = wanted, 1
         while name in self._taken:
             count += 1

@@ -177,13 +177,14 @@ def _refusal_text(refusals: list[Refusal], target: str) -> str:
 
 
 def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> dict[str, str]:
-    """Give every output a blob of its own that no layer reads, since only such a blob is an output in Caffe.
+    """Give every output a layer of its own with one top that no layer reads, both called like the ONNX tensor.
 
-    It is called like the ONNX tensor, or `<tensor>/output/copy` where the tensor has readers too.
+    Caffe gives such blobs as the outputs of a net; OpenCV and others know outputs by the name of the layer.
     """
     if not graph.outputs:
         raise ConversionError("The graph has no output.")
     read = {bottom for layer in net.layers for bottom in layer.message.bottom}
+    pieces = {top for layer in net.layers if len(layer.message.top) > 1 for top in layer.message.top}
     inputs = {tensor.name for tensor in graph.inputs}
     for tensor in graph.outputs:
         if isinstance(tensor, gs.Constant):
@@ -194,15 +195,25 @@ def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> di
         if tensor.name not in blobs:
             raise ConversionError(f"Output {tensor.name!r} is not computed at inference.")
     shares = Counter(blobs[tensor.name].name for tensor in graph.outputs)
+    taken = read | inputs | pieces | {name for name, count in shares.items() if count > 1}
+    copied = {tensor.name for tensor in graph.outputs if blobs[tensor.name].name in taken}
     ends: dict[str, str] = {}
     for tensor in graph.outputs:
         blob = blobs[tensor.name]
-        if blob.name in read or blob.name in inputs or shares[blob.name] > 1:
+        if tensor.name in copied:
+            if blob.name == tensor.name and blob.name not in inputs:
+                _call(net, blobs, blob, net.fresh(f"{tensor.name}/inside"))
             net.begin(f"{tensor.name}/output", tuple(node.name for node in tensor.inputs))
-            ends[tensor.name] = layers.power(net, blob, part="copy").name
+            copy = layers.power(net, blobs[tensor.name], part="copy")
+            ends[tensor.name] = copy.name if tensor.name in inputs else net.finish(copy, tensor.name).name
         else:
-            if blob.name != tensor.name:
-                net.rename(blob.name, tensor.name)
-                blobs |= {name: Blob(tensor.name, b.shape) for name, b in blobs.items() if b.name == blob.name}
+            _call(net, blobs, blob, tensor.name)
             ends[tensor.name] = tensor.name
     return ends
+
+
+def _call(net: NetBuilder, blobs: dict[str, Blob], blob: Blob, name: str) -> None:
+    """Give a blob another name, in the layers and in `blobs`."""
+    if blob.name != name:
+        net.rename(blob.name, name)
+        blobs |= {tensor: Blob(name, held.shape) for tensor, held in blobs.items() if held.name == blob.name}

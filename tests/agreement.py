@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import onnx.parser
@@ -181,12 +182,35 @@ def run(
                 warnings.warn(f"{worker.name} {worker.version} fails on blobs of one axis: not run", stacklevel=2)
                 continue
             results[worker.name] = worker.run(prototxt, caffemodel, fed, list(converted.outputs.values()))
+            if worker.is_opencv:
+                results[worker.name] = through_opencvs_front_door(prototxt, caffemodel, fed, results[worker.name])
     if not results and not all(worker.takes(converted) for worker in workers()):
         pytest.skip("no reader here takes blobs of one axis")
     if not any(worker.reads_files_for(target) for worker in workers()):
         pytest.skip(f"no reader here reads files for the target {target!r}")
     assert results, f"no reader has the layers {', '.join(sorted(needed))}"
     return results
+
+
+def through_opencvs_front_door(
+    prototxt: Path, caffemodel: Path, fed: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The outputs as users of OpenCV ask for them: by name, as the unconnected layers, and plainly where there is one.
+
+    Run after the same net went well in a process of its own, which OpenCV may end.
+    """
+    net = cv2.dnn.readNetFromCaffe(str(prototxt), str(caffemodel))
+    for name, values in fed.items():
+        net.setInput(values, name)
+    loose = list(net.getUnconnectedOutLayersNames())
+    assert sorted(loose) == sorted(expected), f"unconnected layers {loose}\n{prototxt.read_text()}"
+    together = dict(zip(loose, net.forward(loose), strict=True))
+    found = {name: net.forward(name) for name in expected}
+    for name, values in found.items():
+        assert np.array_equal(together[name], values), f"{name} alone is another than among all"
+    if len(found) == 1:
+        assert np.array_equal(net.forward(), *found.values()), f"plain forward() is no output\n{prototxt.read_text()}"
+    return found
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -200,6 +224,11 @@ class LastingWorker:
         self.name, self.version = reader.name, reader.version
         self._reader = reader
         self._process: WorkerProcess | None = None
+
+    @property
+    def is_opencv(self) -> bool:
+        """Whether it is the OpenCV of this process."""
+        return isinstance(self._reader, OpenCVReader)
 
     def layer_types(self) -> frozenset[str]:
         """The layer types it has."""

@@ -48,11 +48,15 @@ def run_onnx(
         shapes = {item.name: _static(item.shape, inputs.get(item.name)) for item in session.get_inputs()}
         types = {item.name: _dtype(item.type) for item in session.get_inputs()}
         names = [item.name for item in session.get_outputs()] if fetch is None else list(fetch)
+        # The converted net has no input that no node reads; onnxruntime asks for it all the same.
+        idle = _unread_inputs(model) if shapes.keys() - inputs.keys() else frozenset()
+        zeros = {name: np.zeros(np.abs(shapes[name]), np.float32) for name in (idle & shapes.keys()) - inputs.keys()}
+        shapes = {name: shape for name, shape in shapes.items() if name not in zeros}
         runs = []
         for sample in split_samples(inputs, shapes):
             given = {name: sample[name] for name in names if name in sample}
             wanted = [name for name in names if name not in given]
-            fed = {name: _as_type(name, array, types[name]) for name, array in sample.items()}
+            fed = {name: _as_type(name, array, types[name]) for name, array in {**sample, **zeros}.items()}
             found = dict(zip(wanted, session.run(wanted, fed) if wanted else [], strict=True))
             runs.append({name: np.asarray({**given, **found}[name], np.float32) for name in names})
         return join_samples(runs)
@@ -83,6 +87,20 @@ def declared_precision(model: onnx.ModelProto | str | PathLike[str]) -> str:
     kinds = {tensor.data_type for tensor in model.graph.initializer}
     kinds |= {info.type.tensor_type.elem_type for info in model.graph.input}
     return "half" if onnx.TensorProto.FLOAT16 in kinds else "double"
+
+
+def _unread_inputs(model: onnx.ModelProto | str | PathLike[str]) -> frozenset[str]:
+    """Return the inputs that no node of the graph reads, neither itself nor in a graph inside it."""
+    if not isinstance(model, onnx.ModelProto):
+        model = onnx.load(model, load_external_data=False)
+    read: set[str] = {output.name for output in model.graph.output}
+    graphs = [model.graph]
+    while graphs:
+        for node in graphs.pop().node:
+            read.update(node.input)
+            graphs += [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+            graphs += [graph for attribute in node.attribute for graph in attribute.graphs]
+    return frozenset(info.name for info in model.graph.input if info.name not in read)
 
 
 def intermediate_tensors(model: onnx.ModelProto) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A depthwise convolution whose kernel is 1 at one place and 0 elsewhere moves the picture under its window:
 with kernel (a + 1) and the 1 at offset o, row i of the top is row i + o of the padded bottom. It is exact, needs no
-loose top, and every reader has it; `Slice` + `Silence` serves where the kernel would be large.
+piece beside it, and every reader has it; a `Slice` serves where the kernel would be large.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cleaning up the layers of a model: the values of its outputs stay what they are.
 
 The passes run once, in this order: chains first, since they leave layers that nothing reads; then those go;
-then loose tops are ended; layers are put in place last, when it is known who reads what.
+then no piece of a Slice is left unread; layers are put in place last, when it is known who reads what.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.targets import Profile
 from gluon2caffe.onnx2caffe.tidy.chains import merge_powers, merge_scales, skip_reshapes
-from gluon2caffe.onnx2caffe.tidy.dead import end_loose_tops, remove_unread_layers
+from gluon2caffe.onnx2caffe.tidy.dead import remove_unread_inputs, remove_unread_layers
 from gluon2caffe.onnx2caffe.tidy.in_place import put_in_place
+from gluon2caffe.onnx2caffe.tidy.pieces import read_all_pieces
 
 
 def tidy(model: CaffeModel, profile: Profile) -> None:
-    """Clean up `model` where it stands.
-
-    A target without Silence layers is one that takes as outputs what its user names, so loose tops do no harm there.
-    """
+    """Clean up `model` where it stands."""
     merge_powers(model)
     merge_scales(model)
     skip_reshapes(model)
     remove_unread_layers(model)
-    if profile.has("Silence"):
-        end_loose_tops(model)
+    read_all_pieces(model, profile)
+    remove_unread_inputs(model)
     put_in_place(model)
     _forget_lost_tensors(model)
 

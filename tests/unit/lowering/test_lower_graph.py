@@ -42,6 +42,22 @@ CASES = {
     "a piece of a split is an output": Case(
         "(float[2,4,3,3] x) => (float[] a, float[] y) { a, b = Split<axis=1>(x)\n y = Relu(a) }"
     ),
+    "every piece of a split is an output": Case(
+        "(float[2,6,3,3] x) => (float[] a, float[] c, float[] b) { r = Relu(x)\n a, b, c = Split<axis=1>(r) }"
+    ),
+    "the middle of three is read": Case(
+        "(float[2,6,3,3] x) => (float[] y) { a, b, c = Split<axis=1>(x)\n y = Neg(b) }"
+    ),
+    **{
+        f"a piece along axis {axis} of {shape} is an output": Case(
+            f"(float[{shape}] x) => (float[] b) {{ a, b, c = Split<axis={axis}>(x) }}"
+        )
+        for shape in ("6", "2,6", "2,3,6", "2,3,4,6", "1,2,3,2,6", "2,6,3", "6,2", "6,2,2,3", "2,2,6,3")
+        for axis in [shape.split(",").index("6")]
+    },
+    "outer two pieces are outputs": Case(
+        "(float[2,3,8] x) => (float[] a, float[] d) <int64[4] n={1,3,2,2}> { a, b, c, d = Split<axis=2>(x, n) }"
+    ),
     "long chain in place": Case(
         f"""({X}) => (float[] y) <float[3,3,1,1] w, float s={{2.0}}> {{
             a = Conv(x, w)
@@ -83,9 +99,37 @@ def test_idle_nodes_leave_no_layers() -> None:
     assert converted.outputs == {"y": "y"}
 
 
-def test_unread_pieces_end_in_silence() -> None:
-    converted = check(model("(float[2,4,3,3] x) => (float[] y) { a, b = Split<axis=1>(x)\n y = Relu(b) }"))
-    assert layer_types(converted) == ["Slice", "ReLU", "Silence"]
+HALF = "(float[2,4,3,3] x) => (float[] y) { a, b = Split<axis=1>(x)\n y = Relu(b) }"
+
+
+@pytest.mark.parametrize(
+    ("target", "layers"),
+    [("ssd", ["Slice", "Crop", "ReLU"]), ("nnie", ["Convolution", "ReLU"]), ("tensorrt", ["Convolution", "ReLU"])],
+)
+def test_an_unread_piece_is_read_by_a_crop_or_not_made(target: str, layers: list[str]) -> None:
+    assert layer_types(check(model(HALF), target=target)) == layers
+
+
+def test_complementary_pieces_come_from_one_slice() -> None:
+    source = model(
+        "(float[2,4,3,3] x) => (float[] y) <int64[1] o={0}, int64[1] i={2}, int64[1] e={4}, int64[1] a={1}>"
+        " { r = Sigmoid(x)\n p = Slice(r, o, i, a)\n q = Slice(r, i, e, a)\n y = Sub(p, q) }"
+    )
+    assert layer_types(check(source)) == ["Sigmoid", "Slice", "Eltwise"]
+
+
+def test_pieces_that_overlap_come_from_slices_of_their_own() -> None:
+    source = model(
+        "(float[2,4,3,3] x) => (float[] y) <int64[1] o={0}, int64[1] i={1}, int64[1] e={3}, int64[1] f={4},"
+        " int64[1] a={1}> { r = Sigmoid(x)\n p = Slice(r, o, e, a)\n q = Slice(r, i, f, a)\n y = Sub(p, q) }"
+    )
+    assert layer_types(check(source)) == ["Sigmoid", "Slice", "Crop", "Slice", "Crop", "Eltwise"]
+
+
+def test_an_unread_input_is_left_out_and_noted() -> None:
+    converted = check(CASES["input unread"].model())
+    assert converted.inputs == {"x": (2, 3, 4, 4)}
+    assert converted.notes == ["q: the net does not read this input; it is left out"]
 
 
 NAMES = ["a/b/c", "with space", 'say "hi"', "it's", "größe_図", "back\\slash", "x:0", "new\nline", "{brace}"]

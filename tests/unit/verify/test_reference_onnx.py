@@ -63,6 +63,11 @@ def test_sizes_the_model_leaves_open_are_taken_from_the_input(model: onnx.ModelP
     assert run_onnx(model, {"x": np.concatenate([X, -X])})["y"].tolist() == [[-2, 0, -6], [0, -4, 0]]
 
 
+def test_an_input_that_no_node_reads_may_be_left_out(model: onnx.ModelProto) -> None:
+    model.graph.input.append(onnx.helper.make_tensor_value_info("unread", onnx.TensorProto.FLOAT, [2, 2]))
+    assert run_onnx(model, {"x": X})["y"].tolist() == [[-2, 0, -6]]
+
+
 def test_what_cannot_be_run_is_refused(model: onnx.ModelProto, tmp_path: Path) -> None:
     with pytest.raises(ReferenceModelError, match=r"input x has the shape \(1, 2\), the net takes \(1, 3\)"):
         run_onnx(model, {"x": X[:, :2]})

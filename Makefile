@@ -6,6 +6,8 @@
 #   make zoo         measure every classifier of GluonCV's zoo and write docs/zoo.md (hours)
 #   make benchmark   speed and memory, as ratios to copying and writing the weights once
 #   make conformance run ONNX's conformance tests again and write docs/conformance.md
+#   make fuzz N=1000  convert and compare N random graphs and damaged files, in child processes
+#   make mutation    plant mutations, run the matching tests and write docs/mutation.md (hours; SAMPLE=N for N per file)
 #   make docs        write the generated pages again from what was measured
 #   make site        build the documentation in build/site, as web pages with a search
 #   make dist        build the wheel and the source distribution, and try the wheel in an empty environment
@@ -16,10 +18,11 @@ SHELL := /bin/bash
 PYTHON ?= $(shell .ci/find-python)
 ONNX_PYTHON ?= python3
 VENV := .venv
+N ?= 1000
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-onnx zoo benchmark conformance docs site dist proto check-python caffe clean
+.PHONY: demo test test-onnx zoo benchmark conformance fuzz docs site dist proto check-python caffe clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
@@ -54,6 +57,13 @@ docs: $(READY)
 	$(BIN)/python -m tests.zoo.detector_page
 	$(BIN)/python -m tests.operators.page
 	$(BIN)/python -m tests.conformance.page
+	$(BIN)/python -m tests.fuzz.page
+
+# nnsmith's graphs are among the cases where it installs. It is not a dependency of the tests: its solver is 40 MB.
+fuzz: $(READY) caffe
+	$(BIN)/pip install --quiet --no-deps nnsmith==0.1.0 && \
+	    $(BIN)/pip install --quiet z3-solver multipledispatch appdirs hydra-core || echo "nnsmith is not installed here."
+	$(BIN)/python -W ignore -m tests.fuzz --cases $(N) --record
 
 conformance: $(READY) caffe
 	$(BIN)/python -m tests.conformance.measure

@@ -1,0 +1,1 @@
+"""Differential fuzzing: `make fuzz N=10000`."""

@@ -53,6 +53,7 @@ benchmark: $(READY)
 	$(BIN)/python -m pytest -q tests/benchmarks --benchmarks
 
 docs: $(READY)
+	$(BIN)/python -m tests.api.page
 	$(BIN)/python -m tests.zoo.page
 	$(BIN)/python -m tests.zoo.detector_page
 	$(BIN)/python -m tests.operators.page

@@ -77,7 +77,7 @@ _TARGETS = ", ".join(f"`{name}` ({profile.title})" for name, profile in PROFILES
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """What a user chooses about a conversion. `option_table` lists the fields with their meanings.
+    """What a user chooses about a conversion. docs/api.md lists the fields with their meanings.
 
     Raises:
         ConversionError: a value is not valid; the message says what is expected.
@@ -133,14 +133,15 @@ class ConversionOptions:
     heads: HeadsChoice = field(
         default="detection",
         metadata=_about(
-            "End an SSD in its detections, or (`raw`) at its class scores before softmax (N, boxes, classes + 1) and "
-            "box predictions (N, boxes, 4), with the priors, (1, 2, 4 * boxes), in PREFIX.priors.npy.",
+            "End a detector in its detections, or (`raw`) at its class scores before softmax (N, boxes, classes + 1) "
+            "and box predictions (N, boxes, 4), with the priors, (1, 2, 4 * boxes), in PREFIX.priors.npy.",
         ),
     )
     priors: PriorsChoice = field(
         default="box",
         metadata=_about(
-            "Write the priors of an SSD as PriorBox layers, or as constants, for anchors that are not a regular grid.",
+            "Write the priors of a detector as PriorBox layers, or as constants: for anchors that are not a regular "
+            "grid.",
         ),
     )
     allow_non_finite: bool = field(default=False, metadata=_about("Accept weights that contain NaN or infinity."))

@@ -1,10 +1,36 @@
-"""The one family of exceptions a conversion can raise."""
+"""The exceptions of a conversion: one family, and what the largest of them lists."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One node that cannot be computed exactly.
+
+    Attributes:
+        node: its name.
+        operator: its operator.
+        shapes: those of its inputs and outputs, as text.
+        reason: why.
+        remedy: what the user can do about it; empty where nothing is known.
+    """
+
+    node: str
+    operator: str
+    shapes: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        text = f"{self.operator} {self.node!r} {self.shapes}: {self.reason}"
+        return f"{text}. Remedy: {self.remedy}" if self.remedy else text
 
 
 class ConversionError(Exception):
-    """A conversion that cannot be done; the message says what was met and what the user can do."""
+    """A conversion that cannot be done; the message says what was found, what was expected and what to try."""
 
 
 class SourceError(ConversionError):
@@ -17,7 +43,7 @@ class UnsupportedModelError(ConversionError):
     The message lists all of them; `refusals` holds them one by one.
     """
 
-    def __init__(self, message: str, refusals: Sequence[object] = ()) -> None:
+    def __init__(self, message: str, refusals: Sequence[Refusal] = ()) -> None:
         super().__init__(message)
         self.refusals = tuple(refusals)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
@@ -11,7 +10,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
 from gluon2caffe.onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
 from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
-from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
+from gluon2caffe.onnx2caffe.errors import ConversionError, Refusal, UnsupportedModelError
 from gluon2caffe.onnx2caffe.fuse import fuse, origin_of
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
 from gluon2caffe.onnx2caffe.model import CaffeModel
@@ -23,21 +22,6 @@ from gluon2caffe.onnx2caffe.tidy import tidy
 
 # Of one operator, in the text of an error; the error holds all of them.
 MOST_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """One node that cannot be lowered: which, why, and what the user can do."""
-
-    node: str
-    operator: str
-    shapes: str
-    reason: str
-    remedy: str
-
-    def __str__(self) -> str:
-        text = f"{self.operator} {self.node!r} {self.shapes}: {self.reason}"
-        return f"{text}. Remedy: {self.remedy}" if self.remedy else text
 
 
 def lower(

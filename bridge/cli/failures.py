@@ -123,5 +123,5 @@ def _as_dict(error: BaseException, message: str) -> dict[str, Any]:
     kind = "Interrupted" if _interruption(error) is not None else type(error).__name__
     described: dict[str, Any] = {"kind": kind, "message": message}
     if isinstance(error, UnsupportedModelError):
-        described["refusals"] = [vars(refusal) for refusal in error.refusals if hasattr(refusal, "__dict__")]
+        described["refusals"] = [vars(refusal) for refusal in error.refusals]
     return described

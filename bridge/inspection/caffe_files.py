@@ -9,8 +9,7 @@ from gluon2caffe.bridge.inspection.inspect import layer_rows
 from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.prototxt import outline, read_net
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
-from gluon2caffe.onnx2caffe.errors import SourceError
-from gluon2caffe.onnx2caffe.lower import Refusal
+from gluon2caffe.onnx2caffe.errors import Refusal, SourceError
 from gluon2caffe.onnx2caffe.model import Layer
 from gluon2caffe.onnx2caffe.read import read_weights
 from gluon2caffe.onnx2caffe.targets import Profile, profile_named

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluon2caffe.bridge.inspection.blocks import Block
-from gluon2caffe.onnx2caffe.lower import Refusal
+from gluon2caffe.onnx2caffe.errors import Refusal
 from gluon2caffe.onnx2caffe.targets import profile_named
 
 Shape = tuple[int, ...]

@@ -58,7 +58,12 @@ def load_graph(source: Source, options: ConversionOptions) -> Loaded:
         if options.outputs:
             cut_at(loaded.graph, options.outputs)
         loaded = replace(loaded, heads=find_heads(loaded.graph))
-    return replace(loaded, arrays=end_heads(loaded.graph, loaded.heads, options, loaded.title))
+    arrays = end_heads(loaded.graph, loaded.heads, options, loaded.title)
+    if is_checkpoint(source) or is_gluon_block(source):
+        from gluon2caffe.bridge import export
+
+        export.refuse_mxnet_nodes(loaded.graph, loaded.title)
+    return replace(loaded, arrays=arrays)
 
 
 def _load_any(source: Source, options: ConversionOptions) -> Loaded:
@@ -89,7 +94,6 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
             traced = export.cut_net(traced, outputs)
     check_size((name, 4 * math.prod(array.shape)) for name, array in traced.params.items())
     graph = export.export_graph(traced, allow_non_finite=allow_non_finite)
-    export.refuse_mxnet_nodes(graph, traced.name)
     return Loaded(graph, traced.name, notes=list(traced.notes))
 
 

@@ -21,7 +21,7 @@ class Head:
         feature_shape: (height, width) of the feature map.
         anchors: (height, width, boxes per cell, 4) as the net uses them: center x, center y, width, height in pixels.
         generator: class name of the anchor generator.
-        sizes: the generator's own sizes in pixels.
+        sizes: the generator's own sizes in pixels; empty where only the anchors are known.
         ratios: the generator's aspect ratios.
         clip: whether the generator clips its anchors.
         predictors: names of the class and the box predictor.
@@ -108,12 +108,15 @@ class SSDDescription:
         ]
         for head in self.heads:
             rows, columns = head.feature_shape
-            sizes = ", ".join(f"{size:g}" for size in head.sizes)
-            ratios = ", ".join(f"{ratio:.3g}" for ratio in head.ratios)
-            lines.append(
-                f"map {head.index}: {rows}×{columns}, {head.boxes_per_cell} boxes per cell, sizes {sizes}, "
-                f"ratios {ratios} ({head.generator}{', clipped' if head.clip else ''})"
-            )
+            boxes = f"map {head.index}: {rows}×{columns}, {head.boxes_per_cell} boxes per cell"
+            clipped = ", clipped" if head.clip else ""
+            if head.sizes:
+                sizes = ", ".join(f"{size:g}" for size in head.sizes)
+                ratios = ", ".join(f"{ratio:.3g}" for ratio in head.ratios)
+                lines.append(f"{boxes}, sizes {sizes}, ratios {ratios} ({head.generator}{clipped})")
+            else:
+                cell = ", ".join(f"{width:g}×{height:g}" for width, height in head.anchors[0, 0, :, 2:])
+                lines.append(f"{boxes}: {cell} ({head.generator}{clipped})")
         return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,13 +57,17 @@ def detections(output: npt.ArrayLike, image_size: int | tuple[int, int], *, scor
 
 def from_gluon(ids: npt.ArrayLike, scores: npt.ArrayLike, boxes: npt.ArrayLike) -> Detections:
     """What `net(x)` returns, (N, K, 1), (N, K, 1) and (N, K, 4) with ids of -1 for nothing, as `detections` does."""
-    labels = np.asarray(ids, np.float32)[..., 0]
-    values, corners = np.asarray(scores, np.float32)[..., 0], np.asarray(boxes, np.float32)
-    image, place = np.nonzero(labels >= 0)
+    return rows_of(np.asarray(ids, np.float32)[..., 0], np.asarray(scores, np.float32)[..., 0], boxes)
+
+
+def rows_of(ids: npt.NDArray[Any], scores: npt.NDArray[Any], boxes: npt.ArrayLike) -> Detections:
+    """Detections of arrays (N, K), (N, K) and (N, K, 4) in pixels, where ids below 0 mean nothing."""
+    values, corners = np.asarray(scores, np.float32), np.asarray(boxes, np.float32)
+    image, place = np.nonzero(ids >= 0)
     order = np.lexsort((-values[image, place], image))
     image, place = image[order], place[order]
     return Detections(
-        ids=labels[image, place].astype(np.int64),
+        ids=ids[image, place].astype(np.int64),
         scores=values[image, place],
         boxes=corners[image, place],
         images=image.astype(np.int64),

@@ -1,4 +1,4 @@
-"""PriorBox and DetectionOutput as ONNX model-local functions of standard operators.
+"""PriorBox and DetectionOutput (with and without priors) as ONNX model-local functions of standard operators.
 
 They compute what Caffe's layers of these names compute, so that the intermediate runs in onnxruntime; their nodes keep
 the layers' attributes, so that the lowering, and a person in Netron, can read them. `max_size` is 0 where there is
@@ -8,7 +8,9 @@ none, `aspect_ratio` starts with the implied 1, and sizes are whole numbers.
 from __future__ import annotations
 
 import onnx
+import onnx.helper
 import onnx.parser
+import onnx_graphsurgeon as gs
 
 DOMAIN = "caffe.ssd"
 OPSET = 13
@@ -101,12 +103,14 @@ PriorBox <min_size, max_size, aspect_ratio, flip, clip, variance, step_h, step_w
 }
 """
 
-# From DetectionOutputLayer::Forward_cpu, for share_location: true, background_label_id: 0 and code_type: CENTER_SIZE.
-DETECTION_OUTPUT = """
+# From DetectionOutputLayer::Forward_cpu, for share_location: true and background_label_id: 0.
+_DETECTION_SIGNATURE = """
 <domain: "caffe.ssd", opset_import: ["" : 13]>
-DetectionOutput <num_classes, share_location, background_label_id, code_type, nms_threshold, top_k, keep_top_k,
-                 confidence_threshold> (loc, conf, priors) => (detections)
-{
+{name} <num_classes, share_location, background_label_id, code_type, nms_threshold, top_k, keep_top_k,
+                 confidence_threshold> ({inputs}) => (detections)
+{{
+"""
+_CONSTANTS = """
     zero = Constant <value_ints: ints = [0]> ()
     one = Constant <value_ints: ints = [1]> ()
     seven = Constant <value_ints: ints = [7]> ()
@@ -121,6 +125,9 @@ DetectionOutput <num_classes, share_location, background_label_id, code_type, nm
     first = Constant <value_int: int = 0> ()
     second = Constant <value_int: int = 1> ()
     third = Constant <value_int: int = 2> ()
+"""
+# code_type: CENTER_SIZE, boxes relative to priors.
+_FROM_PRIORS = """
     predictions = Reshape (loc, box_form)
     prior_rows = Reshape (priors, prior_form)
     corners = Gather <axis: int = 0> (prior_rows, first)
@@ -149,6 +156,12 @@ DetectionOutput <num_classes, share_location, background_label_id, code_type, nm
     x2 = Add (x, half_w)
     y2 = Add (y, half_h)
     boxes = Concat <axis: int = 2> (x1, y1, x2, y2)
+"""
+# code_type: CORNER with priors of 0 and variances of 1: the boxes as they are.
+_AS_THEY_ARE = """
+    boxes = Reshape (loc, box_form)
+"""
+_SUPPRESSION = """
     class_count_scalar = Constant <value_int: int = @num_classes> ()
     class_count = Reshape (class_count_scalar, one)
     score_form = Concat <axis: int = 0> (zero, minus, class_count)
@@ -214,10 +227,35 @@ DetectionOutput <num_classes, share_location, background_label_id, code_type, nm
 }
 """
 
+DETECTION_OUTPUT = (
+    _DETECTION_SIGNATURE.format(name="DetectionOutput", inputs="loc, conf, priors")
+    + _CONSTANTS
+    + _FROM_PRIORS
+    + _SUPPRESSION
+)
+CORNER_DETECTION_OUTPUT = (
+    _DETECTION_SIGNATURE.format(name="CornerDetectionOutput", inputs="loc, conf")
+    + _CONSTANTS
+    + _AS_THEY_ARE
+    + _SUPPRESSION
+)
+FUNCTIONS = {
+    "PriorBox": PRIOR_BOX,
+    "DetectionOutput": DETECTION_OUTPUT,
+    "CornerDetectionOutput": CORNER_DETECTION_OUTPUT,
+}
+DETECTION_OUTPUTS = ("DetectionOutput", "CornerDetectionOutput")
 
-def function_protos() -> list[onnx.FunctionProto]:
-    """The two functions, parsed."""
-    return [onnx.parser.parse_function(PRIOR_BOX), onnx.parser.parse_function(DETECTION_OUTPUT)]
+
+def add_functions(graph: gs.Graph) -> None:
+    """Give a graph the functions that its nodes call, and the import of their domain."""
+    called = {node.op for node in graph.nodes if node.domain == DOMAIN}
+    protos = [onnx.parser.parse_function(text) for name, text in FUNCTIONS.items() if name in called]
+    graph.functions.extend(
+        gs.importers.onnx_importer.OnnxImporter.import_function(proto, graph.opset, proto.opset_import)
+        for proto in protos
+    )
+    graph.import_domains = [onnx.helper.make_opsetid("", graph.opset), onnx.helper.make_opsetid(DOMAIN, 1)]
 
 
 def detection_scores(model: onnx.ModelProto) -> tuple[str, int]:
@@ -227,7 +265,7 @@ def detection_scores(model: onnx.ModelProto) -> tuple[str, int]:
         ValueError: the model has no such node.
     """
     for node in model.graph.node:
-        if node.domain == DOMAIN and node.op_type == "DetectionOutput":
+        if node.domain == DOMAIN and node.op_type in DETECTION_OUTPUTS:
             classes = next(attribute.i for attribute in node.attribute if attribute.name == "num_classes")
             return node.input[1], classes
     raise ValueError("the model has no DetectionOutput node")

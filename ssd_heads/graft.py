@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx
-import onnx.helper
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads.description import Head, SSDDescription
-from gluon2caffe.ssd_heads.functions import DOMAIN, function_protos
+from gluon2caffe.ssd_heads.functions import DOMAIN, add_functions
+from gluon2caffe.ssd_heads.picture import picture
 from gluon2caffe.ssd_heads.prior_boxes import Doubles, PriorBox, PriorPlan, constant_priors, plan_prior_box
 
 PRIOR_CHOICES = ("box", "constant")
@@ -57,18 +56,17 @@ def graft(graph: gs.Graph, description: SSDDescription, *, priors: str = "box") 
         values = constant_priors(description.heads, description.image_size, description.variances)
         prior_tensor = gs.Constant("mbox_priorbox", values)
     _detection_output(graph, description, class_output, box_output, prior_tensor)
-    graph.functions.extend(
-        gs.importers.onnx_importer.OnnxImporter.import_function(proto, graph.opset, proto.opset_import)
-        for proto in function_protos()
-    )
-    graph.import_domains = [onnx.helper.make_opsetid("", graph.opset), onnx.helper.make_opsetid(DOMAIN, 1)]
+    add_functions(graph)
     graph.toposort()
 
 
-def _predictions(output: gs.Tensor, description: SSDDescription) -> list[gs.Tensor]:
-    """The (N, channels, H, W) predictions of each feature map that end in one raw output.
+def predictions(output: gs.Tensor) -> list[gs.Tensor]:
+    """The (N, channels, H, W) predictions of each feature map that end in one raw output (N, boxes, width).
 
-    GluonCV joins them by Transpose to (N, H, W, channels), Flatten, Concat and Reshape.
+    They are joined by Transpose to (N, H, W, channels), Flatten, Concat and Reshape.
+
+    Raises:
+        SourceError: they are joined in another way.
     """
     reshape = output.inputs[0]
     concat = reshape.inputs[0].inputs[0] if reshape.op == "Reshape" else reshape
@@ -79,10 +77,14 @@ def _predictions(output: gs.Tensor, description: SSDDescription) -> list[gs.Tens
         while node.op in ("Flatten", "Reshape"):
             node = node.inputs[0].inputs[0]
         if node.op != "Transpose" or list(node.attrs.get("perm", [])) != [0, 2, 3, 1]:
-            raise SourceError(
-                f"{description.name}'s predictions are not joined as GluonCV's SSD does it ({node.name})."
-            )
+            raise SourceError(f"The predictions of {output.name} are not joined as an SSD's are ({node.name}).")
         found.append(node.inputs[0])
+    return found
+
+
+def _predictions(output: gs.Tensor, description: SSDDescription) -> list[gs.Tensor]:
+    """`predictions`, on the maps that the description has."""
+    found = predictions(output)
     sizes = [tuple(tensor.shape[2:]) for tensor in found]
     expected = [head.feature_shape for head in description.heads]
     if sizes != expected:
@@ -159,7 +161,7 @@ def _prior_boxes(
     graph: gs.Graph, description: SSDDescription, plans: list[PriorPlan], boxes: list[gs.Tensor]
 ) -> gs.Tensor:
     """One PriorBox node per feature map, joined."""
-    data = graph.inputs[0]
+    data = picture(graph)
     made = []
     for head, plan, tensor in zip(description.heads, plans, boxes, strict=True):
         maker = tensor.inputs[0]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
@@ -97,17 +96,3 @@ class HeadKind:
             SourceError: it has, but Caffe's layers cannot compute the same.
         """
         return None
-
-
-def rows_of(ids: Array, scores: Array, boxes: Array) -> Detections:
-    """Detections of arrays (N, K), (N, K) and (N, K, 4) in pixels, where ids below 0 mean nothing."""
-    image, place = np.nonzero(ids >= 0)
-    values = np.asarray(scores, np.float32)
-    order = np.lexsort((-values[image, place], image))
-    image, place = image[order], place[order]
-    return Detections(
-        ids=ids[image, place].astype(np.int64),
-        scores=values[image, place],
-        boxes=np.asarray(boxes, np.float32)[image, place],
-        images=image.astype(np.int64),
-    )

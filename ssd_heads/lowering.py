@@ -51,18 +51,34 @@ def detection_output(node: Node, net: NetBuilder) -> Blob:
     _require_layer(net, "DetectionOutput")
     loc, conf = node.blob(0), node.blob(1)
     priors = _constant_priors(net, loc, node.constant(2)) if node.is_constant(2) else node.blob(2)
+    return _detection_output(node, net, [loc, conf, priors], "CENTER_SIZE")
+
+
+@lowering("CornerDetectionOutput", domain=DOMAIN)
+def corner_detection_output(node: Node, net: NetBuilder) -> Blob:
+    """DetectionOutput whose boxes are corners already: with code_type CORNER, priors of 0 and variances of 1."""
+    _require_layer(net, "DetectionOutput")
+    loc, conf = node.blob(0), node.blob(1)
+    zeros = layers.constant_like(net, loc, 0.0, part="corners_of_priors")
+    rows = layers.reshape(net, zeros, (loc.shape[0], 1, loc.shape[1]), part="corner_row")
+    ones = layers.constant_like(net, rows, 1.0, part="variances_of_priors")
+    priors = layers.concat(net, [rows, ones], 1, part="priors")
+    return _detection_output(node, net, [loc, conf, priors], "CORNER")
+
+
+def _detection_output(node: Node, net: NetBuilder, bottoms: list[Blob], code: str) -> Blob:
     keep = node.attr("keep_top_k", -1)
     fields: dict[str, Any] = {
         "num_classes": node.attr("num_classes", 0),
         "share_location": bool(node.attr("share_location", 1)),
         "background_label_id": node.attr("background_label_id", 0),
         "nms_param": {"nms_threshold": node.attr("nms_threshold", 0.3), "top_k": node.attr("top_k", -1)},
-        "code_type": node.attr("code_type", "CENTER_SIZE"),
+        "code_type": node.attr("code_type", code),
         "keep_top_k": keep,
         "confidence_threshold": node.attr("confidence_threshold", 0.01),
     }
     top = (1, 1, max(1, keep), 7)
-    return net.one("DetectionOutput", [loc, conf, priors], top, detection_output_param=fields)
+    return net.one("DetectionOutput", bottoms, top, detection_output_param=fields)
 
 
 def _constant_priors(net: NetBuilder, like: Blob, priors: layers.Array) -> Blob:

@@ -10,7 +10,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads.detections import Detections, Floats, detections
-from gluon2caffe.ssd_heads.functions import DOMAIN
+from gluon2caffe.ssd_heads.functions import DETECTION_OUTPUTS, DOMAIN
 from gluon2caffe.ssd_heads.heads import Array, HeadKind, Heads
 
 
@@ -49,7 +49,7 @@ class Grafted(HeadKind):
     def in_graph(self, graph: gs.Graph) -> GraftedHeads | None:
         """The node at the end of the graph, if it is one."""
         makers = [node for tensor in graph.outputs for node in tensor.inputs]
-        if len(makers) != 1 or makers[0].domain != DOMAIN or makers[0].op != "DetectionOutput":
+        if len(makers) != 1 or makers[0].domain != DOMAIN or makers[0].op not in DETECTION_OUTPUTS:
             return None
         fields = dict(makers[0].attrs)
         height, width = graph.inputs[0].shape[2:]

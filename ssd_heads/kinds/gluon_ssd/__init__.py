@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import onnx_graphsurgeon as gs
+
 from gluon2caffe.ssd_heads.heads import HeadKind
 from gluon2caffe.ssd_heads.kinds.gluon_ssd.block import built_for, describe, is_ssd, raw_heads
+from gluon2caffe.ssd_heads.kinds.gluon_ssd.graph import describe_rows
+from gluon2caffe.ssd_heads.nms_rows import take_rows_apart
 from gluon2caffe.ssd_heads.prior_heads import PriorHeads
 
 
 class GluonSSD(HeadKind):
-    """The block, known by its class."""
+    """The block, known by its class, or what `net.export` made of it."""
 
     name = "GluonCV's SSD"
 
@@ -29,6 +33,12 @@ class GluonSSD(HeadKind):
     def of_block(self, net: Any, input_shape: tuple[int, ...]) -> PriorHeads:
         """The heads, read from the attributes of the block and its children."""
         return PriorHeads.of(describe(net, input_shape))
+
+    def in_graph(self, graph: gs.Graph) -> PriorHeads | None:
+        """The heads of an exported block, read from constants and nodes."""
+        rows = take_rows_apart(graph)
+        found = None if rows is None else describe_rows(graph, rows)
+        return None if found is None else PriorHeads.of(*found, rows)
 
 
 KIND = GluonSSD()

@@ -11,11 +11,8 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.conversion import Conversion, Intermediate
-from gluon2caffe.bridge.cut import cut_at
+from gluon2caffe.bridge.cut import ends_at
 from gluon2caffe.bridge.load import Source, load_graph
-from gluon2caffe.bridge.normalize import normalize
-from gluon2caffe.bridge.normalize.fold_padding import fold_padding
-from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
 from gluon2caffe.bridge.options import (
     ConversionKeywords,
     ConversionOptions,
@@ -24,9 +21,10 @@ from gluon2caffe.bridge.options import (
     takes_options,
 )
 from gluon2caffe.bridge.origins import all_sources, write_sources
-from gluon2caffe.bridge.preprocessing import append_softmax, prepend_preprocessing
+from gluon2caffe.bridge.passes import FLOAT32, normalizing_passes
 from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.builder import LoweringOptions
+from gluon2caffe.onnx2caffe.graph_pass import PassRunner
 from gluon2caffe.onnx2caffe.lower import lower
 
 if TYPE_CHECKING:
@@ -80,18 +78,8 @@ def to_intermediate(source: Source, options: ConversionOptions | None = None) ->
     loaded = load_graph(source, options)
     graph = loaded.graph
     announce("Normalising")
-    found = loaded.heads
-    if options.outputs is not None:
-        ends = list(graph.outputs)
-        cut_at(graph, options.outputs)
-        found = found if list(graph.outputs) == ends else None
-    if options.preprocessing is not None:
-        infer_and_fold(graph)
-        fold_padding(graph)
-        prepend_preprocessing(graph, options.preprocessing)
-    normalize(graph, merge_bn=options.merge_bn)
-    if options.softmax:
-        append_softmax(graph)
+    found = loaded.heads if options.outputs is None or ends_at(graph, options.outputs) else None
+    PassRunner(graph, established=(FLOAT32,)).run(normalizing_passes(options))
     return Intermediate(graph, options, loaded.title, loaded.arrays, loaded.notes, found)
 
 

@@ -19,8 +19,10 @@ from gluon2caffe.bridge.cut import cut_at
 from gluon2caffe.bridge.heads import end_heads
 from gluon2caffe.bridge.onnx_source import open_model, reading
 from gluon2caffe.bridge.options import USUAL_INPUT_SHAPE, ConversionOptions
+from gluon2caffe.bridge.passes import reading_passes
 from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.graph_pass import PassRunner
 from gluon2caffe.onnx2caffe.write import check_size
 from gluon2caffe.ssd_heads import HeadKind, Heads, find_heads, kind_of_block
 
@@ -77,11 +79,11 @@ def _load_any(source: Source, options: ConversionOptions) -> Loaded:
 
 
 def _opened(model: onnx.ModelProto | Path, title: str, options: ConversionOptions) -> Loaded:
+    notes: list[str] = []
     with reading(title):
-        opened = open_model(
-            model, options.input_shapes, outputs=options.outputs, allow_non_finite=options.allow_non_finite
-        )
-    return Loaded(opened.graph, title, notes=opened.notes)
+        graph = open_model(model)
+        PassRunner(graph).run(reading_passes(options, notes))
+    return Loaded(graph, title, notes=notes)
 
 
 def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool) -> Loaded:

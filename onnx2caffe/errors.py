@@ -50,3 +50,17 @@ class UnsupportedModelError(ConversionError):
 
 class OutputError(ConversionError):
     """The result cannot be written; nothing partial is left behind."""
+
+
+class InternalError(ConversionError):
+    """A fault of this program, found by its own checks before anything was written: a broken invariant, a failed pass.
+
+    `where` names the pass or the node; the message adds what was expected and found.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(
+            f"Internal error {where}: {what}. Nothing was written. This is a bug in gluon2caffe; please report it with "
+            "the output of --debug."
+        )
+        self.where = where

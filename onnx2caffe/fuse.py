@@ -1,13 +1,21 @@
 """Groups of ONNX nodes that one Caffe layer computes, put together before lowering.
 
-A group becomes one node of the domain `caffe`, which only the lowering sees: the intermediate keeps the ONNX nodes.
+A group becomes one node of the domain `caffe`, which only the lowering sees: this works on a copy, so the intermediate
+keeps the ONNX nodes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.onnx2caffe.affine import per_channel
+from gluon2caffe.onnx2caffe.graph_pass import Pass, PassRunner
+from gluon2caffe.onnx2caffe.names import Names
 from gluon2caffe.onnx2caffe.targets import Profile
 
 DOMAIN = "caffe"
@@ -15,14 +23,50 @@ DOMAIN = "caffe"
 _ORIGIN = "origin"
 
 
-def fuse(graph: gs.Graph, profile: Profile) -> None:
-    """Put together what `profile` has a layer for."""
-    if profile.has("Normalize"):
-        for node in [node for node in graph.nodes if node.op == "Div"]:
-            _fuse_l2_normalization(node, graph)
-    for node in [node for node in graph.nodes if node.op == "Mul"]:
-        _fuse_gate(node, graph, profile)
-    graph.cleanup(remove_unused_graph_inputs=False)
+@dataclass(frozen=True)
+class _Group:
+    """Nodes that one layer computes, the last of them last.
+
+    `inputs` are what the layer reads, `scale` a constant that becomes its weights.
+    """
+
+    kind: str
+    nodes: list[gs.Node]
+    inputs: list[gs.Tensor]
+    attributes: dict[str, Any]
+    scale: np.ndarray[Any, np.dtype[np.float32]] | None = None
+
+
+@dataclass(frozen=True)
+class _Fusion:
+    """A kind of group: the operator that it ends with, but for a factor, and how it is found from there."""
+
+    kind: str
+    operator: str
+    find: Callable[[gs.Node, frozenset[int]], _Group | None]
+
+
+def fused(graph: gs.Graph, profile: Profile) -> gs.Graph:
+    """The graph with all groups put together that `profile` has a layer for: a copy, or itself where there are none."""
+    passes = fusing_passes(profile, {node.op for node in graph.nodes})
+    if not passes:
+        return graph
+    copy = graph.copy()
+    PassRunner(copy).run(passes)
+    return copy
+
+
+def fusing_passes(profile: Profile, operators: set[str]) -> list[Pass]:
+    """The passes that put groups together, of kinds that the profile has and may be among these operators."""
+
+    def running(fusion: _Fusion) -> Callable[[gs.Graph], bool]:
+        return lambda graph: _fuse(graph, fusion)
+
+    return [
+        Pass(f"fuse_{fusion.kind.lower()}", running(fusion))
+        for fusion in _FUSIONS
+        if profile.has(fusion.kind) and fusion.operator in operators
+    ]
 
 
 def origin_of(node: gs.Node) -> tuple[str, ...]:
@@ -30,57 +74,97 @@ def origin_of(node: gs.Node) -> tuple[str, ...]:
     return tuple(node.attrs.get(_ORIGIN, ())) if node.domain == DOMAIN else ()
 
 
-def _fuse_l2_normalization(divide: gs.Node, graph: gs.Graph) -> None:
-    """Compute x / sqrt(sum of x² over the channels + eps), and a factor per channel after it: Caffe's Normalize."""
+def _fuse(graph: gs.Graph, fusion: _Fusion) -> bool:
+    names = Names.of_graph(graph)
+    ends = frozenset(map(id, graph.outputs))
+    put: dict[int, gs.Node] = {}
+    for node in graph.nodes:
+        group = fusion.find(node, ends) if node.op == fusion.operator else None
+        if group is not None:
+            put[id(group.nodes[-1])] = _as_node(group, names)
+    if put:
+        # The last of a group has lost its output, so it goes with the rest.
+        graph.nodes = [each for node in graph.nodes for each in (put.get(id(node)), node) if each is not None]
+    return bool(put)
+
+
+def _as_node(group: _Group, names: Names) -> gs.Node:
+    last = group.nodes[-1]
+    made = last.outputs[0]
+    last.outputs.clear()
+    scale = [] if group.scale is None else [gs.Constant(names.new(f"{made.name}/scale"), group.scale)]
+    return gs.Node(
+        op=group.kind,
+        domain=DOMAIN,
+        name=made.name,
+        attrs={**group.attributes, _ORIGIN: [node.name for node in group.nodes]},
+        inputs=[*group.inputs, *scale],
+        outputs=[made],
+    )
+
+
+def _find_normalization(divide: gs.Node, ends: frozenset[int]) -> _Group | None:
+    """X / sqrt(sum of x² over the channels + eps), and a factor per channel after it: Caffe's Normalize."""
     if len(divide.inputs) != 2 or isinstance(divide.inputs[0], gs.Constant):
-        return
+        return None
     x, norm = divide.inputs
     root = _producer(norm, "Sqrt")
     added = _producer(root.inputs[0], "Add") if root is not None else None
-    if added is None or not isinstance(added.inputs[1], gs.Constant) or added.inputs[1].values.size != 1:
-        return
+    if root is None or added is None or not isinstance(added.inputs[1], gs.Constant):
+        return None
+    epsilon = added.inputs[1].values
     squares = _producer(added.inputs[0], "ReduceSumSquare")
-    if squares is None or squares.inputs[0] is not x or not _over_channels(squares, x):
-        return
-    result, scale = divide.outputs[0], None
+    if epsilon.size != 1 or squares is None or squares.inputs[0] is not x or not _over_channels(squares, x):
+        return None
+    nodes, attributes = [squares, added, root, divide], {"eps": float(epsilon.item())}
+    if len(divide.outputs[0].shape) != len(x.shape):
+        return None  # an epsilon of more axes raises the rank
+    factor = _factor_behind(divide.outputs[0], ends)
+    if factor is None:
+        return _Group("Normalize", nodes, [x], attributes, np.ones(x.shape[1], np.float32))
+    multiply, scale = factor
+    return _Group("Normalize", [*nodes, multiply], [x], attributes, scale)
+
+
+def _factor_behind(
+    result: gs.Tensor, ends: frozenset[int]
+) -> tuple[gs.Node, np.ndarray[Any, np.dtype[np.float32]]] | None:
+    """The Mul by a constant per channel that alone reads `result`, and the constant."""
     after = result.outputs[0] if len(result.outputs) == 1 else None
-    if after is not None and after.op == "Mul" and not any(result is output for output in graph.outputs):
-        other = after.inputs[1] if after.inputs[0] is result else after.inputs[0]
-        scale = _per_channel(other, x.shape)
-    last = divide if scale is None or after is None else after
-    weights = np.ones(x.shape[1], np.float32) if scale is None else scale
-    made = last.outputs[0]
-    group = [squares, added, root, divide] + ([] if last is divide else [last])
-    origin = [node.name for node in group]
-    last.outputs.clear()
-    fused = gs.Node(
-        op="Normalize",
-        domain=DOMAIN,
-        name=made.name,
-        attrs={"eps": float(added.inputs[1].values.item()), _ORIGIN: origin},
-        inputs=[x, gs.Constant(f"{made.name}/scale", weights)],
-        outputs=[made],
-    )
-    graph.nodes.insert(graph.nodes.index(last), fused)
+    if after is None or after.op != "Mul" or id(result) in ends:
+        return None
+    other = after.inputs[1] if after.inputs[0] is result else after.inputs[0]
+    if not isinstance(other, gs.Constant):
+        return None
+    channels = int(result.shape[1])
+    values = per_channel(other.values, len(result.shape))
+    return None if values is None or values.size != channels else (after, values.reshape(-1).astype(np.float32))
 
 
-def _fuse_gate(multiply: gs.Node, graph: gs.Graph, profile: Profile) -> None:
-    """x·sigmoid(x) is Swish, x·tanh(softplus(x)) is Mish."""
+def _find_swish(multiply: gs.Node, _ends: frozenset[int]) -> _Group | None:
+    """x·sigmoid(x)."""
     for x, gate in (multiply.inputs, reversed(multiply.inputs)):
-        sigmoid, tanh = _producer(gate, "Sigmoid"), _producer(gate, "Tanh")
+        sigmoid = _producer(gate, "Sigmoid")
+        if sigmoid is not None and sigmoid.inputs[0] is x:
+            return _Group("Swish", [sigmoid, multiply], [x], {})
+    return None
+
+
+def _find_mish(multiply: gs.Node, _ends: frozenset[int]) -> _Group | None:
+    """x·tanh(softplus(x))."""
+    for x, gate in (multiply.inputs, reversed(multiply.inputs)):
+        tanh = _producer(gate, "Tanh")
         softplus = _producer(tanh.inputs[0], "Softplus") if tanh is not None else None
-        if profile.has("Swish") and sigmoid is not None and sigmoid.inputs[0] is x:
-            kind, group = "Swish", [sigmoid, multiply]
-        elif profile.has("Mish") and tanh is not None and softplus is not None and softplus.inputs[0] is x:
-            kind, group = "Mish", [softplus, tanh, multiply]
-        else:
-            continue
-        made = multiply.outputs[0]
-        multiply.outputs.clear()
-        attributes = {_ORIGIN: [node.name for node in group]}
-        fused = gs.Node(op=kind, domain=DOMAIN, name=made.name, attrs=attributes, inputs=[x], outputs=[made])
-        graph.nodes.insert(graph.nodes.index(multiply), fused)
-        return
+        if tanh is not None and softplus is not None and softplus.inputs[0] is x:
+            return _Group("Mish", [softplus, tanh, multiply], [x], {})
+    return None
+
+
+_FUSIONS = (
+    _Fusion("Normalize", "Div", _find_normalization),
+    _Fusion("Swish", "Mul", _find_swish),
+    _Fusion("Mish", "Mul", _find_mish),
+)
 
 
 def _producer(tensor: gs.Tensor, operator: str) -> gs.Node | None:
@@ -93,12 +177,3 @@ def _over_channels(node: gs.Node, x: gs.Tensor) -> bool:
         axes = node.inputs[1].values.tolist()
     over_channels = axes is not None and [axis % 4 for axis in axes] == [1]
     return len(x.shape) == 4 and over_channels and bool(node.attrs.get("keepdims", 1))
-
-
-def _per_channel(tensor: gs.Tensor, shape: list[int]) -> np.ndarray | None:  # type: ignore[type-arg]
-    if not isinstance(tensor, gs.Constant):
-        return None
-    aligned = (1,) * (4 - len(tensor.shape)) + tuple(tensor.shape)
-    if aligned not in ((1, shape[1], 1, 1), (shape[0], shape[1], 1, 1)) or aligned[0] != 1:
-        return None
-    return np.asarray(tensor.values, np.float32).reshape(-1)

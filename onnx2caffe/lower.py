@@ -10,8 +10,9 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe import lowering as _registered  # noqa: F401  (fills the registry)
 from gluon2caffe.onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
 from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
-from gluon2caffe.onnx2caffe.errors import ConversionError, Refusal, UnsupportedModelError
-from gluon2caffe.onnx2caffe.fuse import fuse, origin_of
+from gluon2caffe.onnx2caffe.errors import ConversionError, InternalError, Refusal, UnsupportedModelError
+from gluon2caffe.onnx2caffe.fuse import fused, origin_of
+from gluon2caffe.onnx2caffe.invariants import find_other_float, require_blob_shape, require_recorded_shapes
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
 from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
@@ -34,7 +35,7 @@ def lower(
 
     Args:
         graph: nodes in topological order, each with a name of its own; every tensor with a static shape; weights as
-            float32 constants. The weights are taken by reference.
+            float32 constants. The weights are taken by reference, the graph stays as it is.
         target: the name of a profile in `onnx2caffe.targets`.
         options: what the user chose about the layers.
 
@@ -53,7 +54,10 @@ def lower_nodes(
 ) -> tuple[NetBuilder, dict[str, Blob], list[Refusal]]:
     """The layers of every node that can be lowered, the blob of every tensor, and a refusal of every other node."""
     net = NetBuilder(profile_named(target), options or LoweringOptions())
-    fuse(graph, net.profile)
+    fault = find_other_float(graph)
+    if fault is not None:
+        raise InternalError("before lowering", fault)
+    graph = fused(graph, net.profile)
     blobs: dict[str, Blob] = {}
     for tensor in graph.inputs:
         blobs[tensor.name] = Blob(tensor.name, tuple(tensor.shape))
@@ -68,6 +72,9 @@ def lower_nodes(
         net.begin(node.name, origin_of(node))
         made = _lower_node(Node(node, blobs, ends), graph.opset, net, refusals)
         for output, blob in zip(node.outputs, made, strict=False):
+            # A blob of no axes stands for a node that was refused. What a custom node makes may depend on the numbers.
+            if is_static(output) and output.name and not (refusals and refusals[-1].node == node.name):
+                require_blob_shape(node, output, blob.shape)
             blobs[output.name] = net.finish(blob, output.name)
     return net, blobs, refusals
 
@@ -89,6 +96,8 @@ def assemble(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> CaffeM
     tidy(model, net.profile)
     for layer in model.layers:
         require_fields(net.profile, layer.message)
+    made = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.outputs)]
+    require_recorded_shapes(model, {tensor.name: tensor.shape for tensor in made if is_static(tensor)})
     return model
 
 

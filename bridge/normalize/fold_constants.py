@@ -16,6 +16,7 @@ from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.surgeon import node_proto
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,6 +53,12 @@ def fold_constants(graph: gs.Graph) -> bool:
             _evaluate(node, graph)
             changed = True
     return changed
+
+
+def find_foldable(graph: gs.Graph) -> str | None:
+    """Describe a node that constants alone decide; None where all are folded."""
+    found = next((node for node in graph.nodes if _is_foldable(node)), None)
+    return None if found is None else f"{found.op} {found.outputs[0].name!r} still reads constants alone"
 
 
 def _is_foldable(node: gs.Node) -> bool:
@@ -156,7 +163,7 @@ def _range_length(node: gs.Node) -> float:
 def _model(
     node: gs.Node, graph: gs.Graph, inputs: list[onnx.ValueInfoProto], values: list[onnx.TensorProto]
 ) -> onnx.ModelProto:
-    proto = gs.exporters.onnx_exporter.OnnxExporter.export_node(node)
+    proto = node_proto(node)
     # Of no type yet: what a node makes is not always known.
     outputs = [onnx.ValueInfoProto(name=tensor.name) for tensor in node.outputs if tensor.name]
     made = helper.make_graph([proto], "fold", inputs, outputs, values)

@@ -10,6 +10,7 @@ from gluon2caffe.bridge.normalize.decompose.batch_norm import decompose_training
 from gluon2caffe.bridge.normalize.drop_empty import drop_empty
 from gluon2caffe.bridge.normalize.fold_constants import fold_constants
 from gluon2caffe.bridge.normalize.infer_shapes import infer_shapes
+from gluon2caffe.onnx2caffe.surgeon import remove_dead
 
 
 def infer_and_fold(graph: gs.Graph) -> bool:
@@ -21,5 +22,5 @@ def infer_and_fold(graph: gs.Graph) -> bool:
         done = [step(graph) for step in steps]
         if not any(done):
             return changed
-        graph.cleanup(remove_unused_graph_inputs=False)
+        remove_dead(graph)
         changed = True

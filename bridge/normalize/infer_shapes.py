@@ -11,10 +11,9 @@ import onnx_graphsurgeon as gs
 from onnx import helper, numpy_helper, shape_inference
 
 from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.infer_types import LARGEST_VALUE_READ, MADE_LIKE_FIRST_INPUT, value_info
 from gluon2caffe.onnx2caffe.node import is_static
-
-# Shapes, axes, pads and scales are constants of a few numbers; weights need not be looked at.
-LARGEST_VALUE_READ = 1024
+from gluon2caffe.onnx2caffe.surgeon import function_proto, node_proto
 
 
 def infer_shapes(graph: gs.Graph) -> bool:
@@ -49,7 +48,7 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
     """The graph as a ModelProto without its weights: constants of many numbers become inputs."""
     nodes = []
     initializers: dict[str, onnx.TensorProto] = {}
-    inputs = {tensor.name: _value_info(tensor) for tensor in graph.inputs}
+    inputs = {tensor.name: value_info(tensor) for tensor in graph.inputs}
     for node in graph.nodes:
         nodes.append(_proto(node))
         for tensor in node.inputs:
@@ -58,33 +57,21 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
             if int(np.prod(tensor.shape)) <= LARGEST_VALUE_READ:
                 initializers[tensor.name] = numpy_helper.from_array(np.asarray(tensor.values), tensor.name)
             else:
-                inputs[tensor.name] = _value_info(tensor)
-    outputs = [_value_info(tensor) for tensor in graph.outputs]
+                inputs[tensor.name] = value_info(tensor)
+    outputs = [value_info(tensor) for tensor in graph.outputs]
     # The rest onnx finds out again; what these make it cannot, or not without the values it depends on.
     made = [
         tensor for node in graph.nodes if node.domain for tensor in node.outputs if tensor.name and is_static(tensor)
     ]
-    infos = [_value_info(tensor) for tensor in made if not any(tensor is output for output in graph.outputs)]
+    infos = [value_info(tensor) for tensor in made if not any(tensor is output for output in graph.outputs)]
     weights = list(initializers.values())
     proto = helper.make_graph(nodes, "shapes", list(inputs.values()), outputs, weights, value_info=infos)
     opsets = list(graph.import_domains) if graph.import_domains else [helper.make_opsetid("", graph.opset)]
-    functions = [gs.exporters.onnx_exporter.OnnxExporter.export_function(f) for f in graph.functions]
+    functions = [function_proto(f) for f in graph.functions]
     return helper.make_model(proto, opset_imports=opsets, functions=functions)
 
 
 def _proto(node: gs.Node) -> onnx.NodeProto:
-    if node.op in ("GroupNormalization", "MeanVarianceNormalization") and not node.domain:
-        # Both make the shape and type of their first input. onnx cannot infer that of the first, nor through its
-        # definition of the second where the axes are left to their default.
+    if node.op in MADE_LIKE_FIRST_INPUT and not node.domain:
         return helper.make_node("Identity", [node.inputs[0].name], [node.outputs[0].name])
-    proto: onnx.NodeProto = gs.exporters.onnx_exporter.OnnxExporter.export_node(node)
-    return proto
-
-
-def _value_info(tensor: gs.Tensor) -> onnx.ValueInfoProto:
-    dtype = tensor.dtype
-    if dtype is None:
-        kind = int(onnx.TensorProto.UNDEFINED)
-    else:
-        kind = dtype if isinstance(dtype, int) else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    return helper.make_tensor_value_info(tensor.name, kind, tensor.shape)
+    return node_proto(node)

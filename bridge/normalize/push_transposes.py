@@ -20,6 +20,7 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.bridge.normalize.merge_transposes import merge_transposes, permutation
 from gluon2caffe.bridge.normalize.surgery import producer
 from gluon2caffe.bridge.origins import record, sources_of
+from gluon2caffe.onnx2caffe.surgeon import remove_dead, sort_nodes
 
 Permutation = tuple[int, ...]
 
@@ -50,7 +51,7 @@ def reduce_transposes(graph: gs.Graph) -> bool:
     while push_transposes(graph):
         changed = True
         merge_transposes(graph)
-        graph.cleanup(remove_unused_graph_inputs=False)
+        remove_dead(graph)
         if _count(graph) >= left:
             break
         left = _count(graph)
@@ -70,7 +71,8 @@ def push_transposes(graph: gs.Graph) -> bool:
                 _push(group, order, graph)
                 changed = True
     if changed:
-        graph.cleanup(remove_unused_graph_inputs=False).toposort()
+        remove_dead(graph)
+        sort_nodes(graph)
     return changed
 
 

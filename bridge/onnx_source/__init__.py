@@ -4,6 +4,6 @@ Operators keep the form that their opset gives them: lowerings and passes read e
 rewritten by a version converter. Weights are read once, each into an array of its own, and never copied.
 """
 
-from gluon2caffe.bridge.onnx_source.open_model import OpenedModel, open_model, reading
+from gluon2caffe.bridge.onnx_source.open_model import open_model, reading
 
-__all__ = ["OpenedModel", "open_model", "reading"]
+__all__ = ["open_model", "reading"]

@@ -10,6 +10,7 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.bridge.onnx_source.structure import MOST_NUMBERS
 from gluon2caffe.bridge.onnx_source.weights import StoredValues
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.surgeon import SparseValues, stored
 from gluon2caffe.onnx2caffe.write import check_size
 
 _QUANTISED = ("QLinear", "Quantize", "Dequantize", "DynamicQuantize", "ConvInteger", "MatMulInteger", "QGemm")
@@ -29,8 +30,8 @@ def refuse_quantised(graph: gs.Graph) -> None:
 def refuse_odd_values(graph: gs.Graph) -> None:
     """Refuse constants, inputs and Constant nodes that hold no plain numbers."""
     for tensor in graph.tensors().values():
-        values = getattr(tensor, "_values", None)
-        if isinstance(values, gs.ir.tensor.SparseValues):
+        values = stored(tensor) if isinstance(tensor, gs.Constant) else None
+        if isinstance(values, SparseValues):
             raise SourceError(f"The values of {tensor.name!r} are sparse: write them as a dense tensor.")
         if isinstance(values, StoredValues) and not values.is_numeric:
             values.load()  # it says why it cannot

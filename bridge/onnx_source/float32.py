@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
+from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -18,6 +19,22 @@ _NAMES_SHOWN = 3
 _CHOOSING = frozenset({"Clip", "Where"})
 _MASKING = _CHOOSING | {"Add", "Pad"}
 _FLOATS = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.DOUBLE: "float64"}
+
+
+def infer_any_precision(graph: gs.Graph, notes: list[str]) -> bool:
+    """Infer and fold in the precision of the source, since shape arithmetic may rely on it.
+
+    Where precisions are mixed, which ONNX does not allow, they may fit together in float32: `notes` say so then.
+    """
+    try:
+        return infer_and_fold(graph)
+    except ConversionError:
+        found = use_float32(graph)
+        if not found:
+            raise
+        notes += found
+        infer_and_fold(graph)
+        return True
 
 
 def use_float32(graph: gs.Graph) -> list[str]:

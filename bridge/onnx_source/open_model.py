@@ -1,43 +1,23 @@
-"""From an .onnx file or a ModelProto to a settled graph: static shapes, float32, weights by reference."""
+"""From an .onnx file or a ModelProto to the graph that stands in it, weights by reference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import onnx_graphsurgeon as gs
 from onnx import helper
-from onnx_graphsurgeon.logger import G_LOGGER
 
-from gluon2caffe.bridge.cut import cut_at
-from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
-from gluon2caffe.bridge.onnx_source.content import (
-    check_weights_fit,
-    refuse_impossible_blobs,
-    refuse_odd_values,
-    refuse_quantised,
-)
 from gluon2caffe.bridge.onnx_source.file import ModelFile, read_file
-from gluon2caffe.bridge.onnx_source.float32 import refuse_non_finite, use_float32
 from gluon2caffe.bridge.onnx_source.functions import inline_functions
-from gluon2caffe.bridge.onnx_source.inputs import FixedShape, fix_inputs
-from gluon2caffe.bridge.onnx_source.integer_inputs import integers_as_float32
 from gluon2caffe.bridge.onnx_source.structure import check_structure, check_unique
-from gluon2caffe.bridge.onnx_source.validity import check_nodes
 from gluon2caffe.bridge.onnx_source.weights import StoredValues, is_large, stored
 from gluon2caffe.bridge.origins import read_sources, record
 from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
-
-
-@dataclass(frozen=True)
-class OpenedModel:
-    """The graph of a model, and notes on what it took to get there."""
-
-    graph: gs.Graph
-    notes: list[str]
+from gluon2caffe.onnx2caffe.graph_pass import PassError
+from gluon2caffe.onnx2caffe.surgeon import remove_dead, silent
 
 
 @contextmanager
@@ -47,32 +27,24 @@ def reading(title: str) -> Iterator[None]:
     Such an exception is chained to it, so that an error of this program can be told from one of the file.
     """
     try:
-        with G_LOGGER.suppress(G_LOGGER.CRITICAL + 1):
+        with silent():
             yield
+    except PassError as error:
+        raise SourceError(f"{title} is not a valid ONNX model: {_sentence(error.__cause__ or error)}") from error
     except (ConversionError, MemoryError):
         raise
     except Exception as error:
         raise SourceError(f"{title} is not a valid ONNX model: {_sentence(error)}") from error
 
 
-def open_model(
-    source: Path | onnx.ModelProto,
-    given: FixedShape,
-    *,
-    outputs: Sequence[str] | None = None,
-    allow_non_finite: bool = False,
-) -> OpenedModel:
-    """Read a model.
+def open_model(source: Path | onnx.ModelProto) -> gs.Graph:
+    """Read a model: its graph as it stands in the file, functions inlined, weights by reference.
 
     Args:
         source: an .onnx file, with weights in it or in files beside it, or a model, which stays as it is.
-        given: the shape of its one input, or of its inputs by name; None keeps the declared ones.
-        outputs: where to cut the graph; what is cut away need not be readable.
-        allow_non_finite: take weights that hold NaN or infinity.
 
     Raises:
         SourceError: the model cannot be read or is not valid; the message says which piece.
-        ConversionError: its weights are more than a .caffemodel holds, or there is no tensor to cut at.
     """
     read = ModelFile(source) if isinstance(source, onnx.ModelProto) else read_file(source)
     model, weights = _without_weights(read, source.parent if isinstance(source, Path) else None)
@@ -83,19 +55,7 @@ def open_model(
     graph = _graph(model, weights)
     read_sources(model, graph)
     _record_calls(graph, calls)
-    if outputs is not None:
-        cut_at(graph, outputs)
-    refuse_quantised(graph)
-    refuse_odd_values(graph)
-    fix_inputs(graph, given)
-    check_weights_fit(graph)
-    notes = _settle(graph)
-    check_nodes(graph)
-    refuse_impossible_blobs(graph)
-    notes += integers_as_float32(graph)
-    if not allow_non_finite:
-        refuse_non_finite(graph)
-    return OpenedModel(graph, notes)
+    return graph
 
 
 def _complete_outputs(model: onnx.ModelProto) -> None:
@@ -110,23 +70,6 @@ def _record_calls(graph: gs.Graph, calls: dict[str, str]) -> None:
     for node in graph.nodes:
         if node.outputs and node.outputs[0].name in calls:
             record(node, (calls[node.outputs[0].name],))
-
-
-def _settle(graph: gs.Graph) -> list[str]:
-    """Make all shapes static and all floats float32; return notes on the floats.
-
-    Shapes come first, since shape arithmetic may rely on its precision.
-    """
-    try:
-        infer_and_fold(graph)
-        return use_float32(graph)
-    except ConversionError:
-        # Where precisions are mixed, which ONNX does not allow, they may fit together in float32.
-        notes = use_float32(graph)
-        if not notes:
-            raise
-        infer_and_fold(graph)
-        return [*notes, *use_float32(graph)]
 
 
 def _without_weights(read: ModelFile, folder: Path | None) -> tuple[onnx.ModelProto, dict[str, StoredValues]]:
@@ -175,15 +118,19 @@ def _graph(model: onnx.ModelProto, weights: dict[str, StoredValues]) -> gs.Graph
     for name, tensor in tensors.items():
         if isinstance(tensor, gs.Constant) and name in small:
             tensor.values = stored(small[name], None, None)
-    # Shapes are inferred anew: those in the file may be of other sizes, or wrong.
+    # Shapes and types are inferred anew: those in the file may be of other sizes, or wrong. The type of an output is
+    # compared with what is inferred.
+    ends = set(map(id, graph.outputs))
     for node in graph.nodes:
         for tensor in node.outputs:
             if not node.domain or not tensor.shape:
                 tensor.shape = None
-    graph.cleanup(remove_unused_graph_inputs=False)
+            if not node.domain and id(tensor) not in ends:
+                tensor.dtype = None
+    remove_dead(graph)
     return graph
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0] or type(error).__name__
     return text if text.endswith(".") else f"{text}."

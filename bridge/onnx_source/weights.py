@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx_graphsurgeon as gs
 from onnx import numpy_helper
 
 from gluon2caffe.bridge.onnx_source.file import LARGE, Extent
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.surgeon import LazyValues
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,7 +32,7 @@ _NUMPY_TYPES = {
 }
 
 
-class StoredValues(gs.ir.tensor.LazyValues):  # type: ignore[misc]
+class StoredValues(LazyValues):  # type: ignore[misc]
     """The values of one initializer; `load` gives them as an array."""
 
     def __init__(self, proto: onnx.TensorProto, extent: Extent | None) -> None:

@@ -208,7 +208,7 @@ def test_a_bug_asks_to_be_reported(run: Run, net: Path, monkeypatch: pytest.Monk
     def broken(*_: object, **__: object) -> None:
         raise KeyError("some_name")
 
-    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", broken)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalizing_passes", broken)
     result = run("convert", "net.onnx", "-o", "x", *(["--debug"] if debug else []))
     message = (
         "Error: Internal error (KeyError: 'some_name'). This is a bug in gluon2caffe: please report it with what the "
@@ -231,7 +231,7 @@ def test_what_the_system_refuses_is_not_called_a_bug(run: Run, net: Path, monkey
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "weights.bin")
 
-    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", refused)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalizing_passes", refused)
     message = "weights.bin: Permission denied. (--debug shows where this came up.)"
     _fails(run("convert", "net.onnx", "-o", "x"), message)
 
@@ -240,18 +240,18 @@ def test_too_little_memory(run: Run, net: Path, monkeypatch: pytest.MonkeyPatch)
     def hungry(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", hungry)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalizing_passes", hungry)
     _fails(run("convert", "net.onnx", "-o", "x"), "There is not enough memory for this net.")
 
 
 def test_what_libraries_print_stays_out_of_the_result(run: Run, net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gluon2caffe.bridge.normalize import normalize
+    from gluon2caffe.bridge.passes import normalizing_passes
 
-    def chatty(graph: Any, *, merge_bn: bool) -> None:
+    def chatty(options: Any) -> Any:
         print("noise")
-        normalize(graph, merge_bn=merge_bn)
+        return normalizing_passes(options)
 
-    monkeypatch.setattr("gluon2caffe.bridge.convert.normalize", chatty)
+    monkeypatch.setattr("gluon2caffe.bridge.convert.normalizing_passes", chatty)
     result = run("convert", "net.onnx", "-o", "x", "--json")
     assert json.loads(result.stdout)["source"] == "net.onnx"
     assert result.stderr == "noise\n"

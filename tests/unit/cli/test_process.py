@@ -96,7 +96,7 @@ def test_exit_status(net: Path, folder: Path, words: list[str], status: int) -> 
 @pytest.mark.parametrize(
     ("where", "before"),
     [
-        ("gluon2caffe.bridge.convert.normalize", ""),
+        ("gluon2caffe.bridge.convert.normalizing_passes", ""),
         ("gluon2caffe.onnx2caffe.write.blob_chunks", "assert any(name.endswith('.tmp') for name in os.listdir())"),
     ],
 )

@@ -8,13 +8,15 @@ import onnx_graphsurgeon as gs
 import pytest
 from agreement import model, random_inputs
 
-from gluon2caffe.bridge.normalize import normalize, passes
 from gluon2caffe.bridge.normalize.fold_affine import fold_affine
 from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
 from gluon2caffe.bridge.normalize.fold_constants import fold_constants
 from gluon2caffe.bridge.normalize.fold_padding import fold_padding
 from gluon2caffe.bridge.normalize.remove_no_ops import remove_no_ops
+from gluon2caffe.bridge.options import ConversionOptions
+from gluon2caffe.bridge.passes import FLOAT32, normalizing_passes
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.onnx2caffe.graph_pass import PassRunner
 
 X = "float[1,4,6,6] x"
 BN = "var1, var2, var3, var4"
@@ -192,9 +194,13 @@ def test_the_callers_weights_are_not_written_to_when_shared() -> None:
     assert np.array_equal(graph.tensors()["w"].values, weight)
 
 
+def _normalize(graph: gs.Graph, *, merge_bn: bool = True) -> None:
+    PassRunner(graph, established=(FLOAT32,)).run(normalizing_passes(ConversionOptions(merge_bn=merge_bn)))
+
+
 def test_order_folds_pad_conv_and_batch_norm_into_one() -> None:
     graph = gs.import_onnx(_source(f"a = Pad(x, p)\n d = Conv(a, w)\n y = BatchNormalization(d, {BN})"))
-    normalize(graph)
+    _normalize(graph)
     assert _text(graph) == "y = Conv(x)"
     assert graph.nodes[0].name == "y"
     assert graph.nodes[0].attrs["pads"] == [1, 0, 2, 1]
@@ -202,12 +208,14 @@ def test_order_folds_pad_conv_and_batch_norm_into_one() -> None:
 
 def test_without_merge_bn_nothing_is_folded_into_weights() -> None:
     graph = gs.import_onnx(_source(f"a = Conv(x, w)\n d = BatchNormalization(a, {BN})\n y = Mul(d, c)"))
-    normalize(graph, merge_bn=False)
+    _normalize(graph, merge_bn=False)
     assert _text(graph) == "a = Conv(x); d = BatchNormalization(a); y = Mul(d)"
-    assert len(passes(merge_bn=True)) == len(passes(merge_bn=False)) + 2
+    assert (
+        len(normalizing_passes(ConversionOptions())) == len(normalizing_passes(ConversionOptions(merge_bn=False))) + 2
+    )
 
 
 def test_normal_form_twice_is_normal_form() -> None:
     graph = gs.import_onnx(_source(f"a = Pad(x, p)\n d = Conv(a, w)\n e = BatchNormalization(d, {BN})\n y = Relu(e)"))
-    normalize(graph)
-    assert [bool(step(graph)) for step in passes(merge_bn=True)] == [False] * len(passes(merge_bn=True))
+    _normalize(graph)
+    assert [step.name for step in normalizing_passes(ConversionOptions()) if step.run(graph)] == []

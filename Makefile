@@ -5,6 +5,7 @@
 #   make test-onnx   the tests that need no MXNet, in an environment without it, on any Python since 3.10
 #   make zoo         measure every classifier of GluonCV's zoo and write docs/zoo.md (hours)
 #   make benchmark   speed and memory, as ratios to copying and writing the weights once
+#   make readers     run every lowering case on every reader that is set up, and write docs/readers.md
 #   make conformance run ONNX's conformance tests again and write docs/conformance.md
 #   make fuzz N=1000  convert and compare N random graphs and damaged files, in child processes
 #   make mutation    plant mutations, run the matching tests and write docs/mutation.md (hours; SAMPLE=N for N per file)
@@ -22,13 +23,13 @@ N ?= 1000
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-onnx zoo benchmark conformance fuzz docs site dist proto check-python caffe clean
+.PHONY: demo test test-onnx zoo benchmark conformance fuzz docs site dist proto check-python caffe mnn readers clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
 	$(BIN)/python -m examples.scenes.demo
 
-test: $(READY) caffe
+test: $(READY) caffe mnn
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python .ci/typed_tree.py build/typed
@@ -46,6 +47,13 @@ caffe: $(READY)
 	    $(BIN)/python -m tools.caffe_from_source $(if $(CI),--install-packages) || \
 	    echo "No real Caffe could be set up: tests on it will be skipped."
 
+# In the user's cache folder, where `gluon2caffe readers` finds it.
+mnn: $(READY)
+	$(BIN)/gluon2caffe readers setup mnn || echo "MNN could not be set up: tests on it will be skipped."
+
+readers: $(READY) caffe
+	$(BIN)/python -m tests.readers.measure
+
 zoo: $(READY) caffe
 	$(BIN)/python -m pytest -q tests/zoo --full-zoo
 
@@ -58,6 +66,7 @@ docs: $(READY)
 	$(BIN)/python -m tests.zoo.detector_page
 	$(BIN)/python -m tests.operators.page
 	$(BIN)/python -m tests.conformance.page
+	$(BIN)/python -m tests.readers.page
 	$(BIN)/python -m tests.fuzz.page
 
 # nnsmith's graphs are among the cases where it installs. It is not a dependency of the tests: its solver is 40 MB.

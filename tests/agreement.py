@@ -261,7 +261,7 @@ class LastingWorker:
             session = Session.opened(self.name, self._process, prototxt, caffemodel)
             outputs = session.net.outputs
             assert set(outputs) == set(fetch), f"the net ends in {outputs}, the outputs are {fetch}"
-            return session.run(fed, fetch)
+            return session.run(fed)
         except ReaderError as error:
             self.close()
             raise AssertionError(f"{self.name}: {error}\n{prototxt.read_text()}") from None

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,8 +7,10 @@ from agreement import close_workers
 
 from gluon2caffe.bridge.export import load_gluoncv, load_mxnet
 from gluon2caffe.bridge.verification.readers import InstalledReaders, installed_readers
-from gluon2caffe.bridge.verification.readers.environment import READERS_VARIABLE
+from gluon2caffe.bridge.verification.readers.environment import READERS_VARIABLE, readers_folder
 from gluon2caffe.onnx2caffe.errors import SourceError
+
+USERS_READERS = readers_folder()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +26,12 @@ def _no_readers_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(READERS_VARIABLE, str(tmp_path_factory.mktemp("readers")))
         yield
+
+
+@pytest.fixture
+def users_readers() -> Path:
+    """Where the readers are that the user has set up."""
+    return USERS_READERS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,7 +59,7 @@ def readers() -> InstalledReaders:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say aloud which readers the tests ran on, and which were skipped and why."""
-    found = installed_readers()
+    found = installed_readers(("opencv", "caffe"))
     names = [f"{reader.name} {reader.version}".strip() for reader in found]
     terminalreporter.write_line(f"Readers that ran: {', '.join(names) or 'none'}")
     for name, reason in found.missing.items():

@@ -48,7 +48,7 @@ def compare_detectors(run: Run, source: Source, heads: Heads) -> Report:
     skipped = dict(run.missing)
     for sample in split_samples(run.raw, run.model.inputs):
         reference = heads.read(_source_arrays(source, sample, run.model, heads))
-        ran = run_readers(run.readers, *run.files, sample, fetch=[blob])
+        ran = run_readers(run.readers, *run.files, sample)
         skipped |= ran.skipped
         for reader, result in ran.results.items():
             if isinstance(result, ReaderError):

@@ -1,6 +1,6 @@
 """Runs a pair of Caffe files on several readers, each of which may fail without stopping the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,9 +28,8 @@ def run_readers(
     prototxt: Path,
     caffemodel: Path,
     inputs: Mapping[str, FloatArray],
-    fetch: Sequence[str] | None = None,
 ) -> ReaderResults:
-    """Run the files on each reader in turn.
+    """Run the files on each reader in turn, and fetch the net's outputs as the reader's users do.
 
     A reader that says which layer types it has, and lacks one that the net needs, is skipped: the SSD layers, say, on
     BVLC Caffe.
@@ -40,7 +39,6 @@ def run_readers(
         prototxt: the net.
         caffemodel: its weights.
         inputs: input blob -> float32 array, of one sample or of several along axis 0.
-        fetch: the blobs to return; None means the net's outputs.
 
     Raises:
         ReaderError: the prototxt cannot be read at all.
@@ -54,7 +52,7 @@ def run_readers(
             ran.skipped[reader.name] = f"it has no layer of type {', '.join(lacking)}"
             continue
         try:
-            ran.results[reader.name] = reader.run(prototxt, caffemodel, inputs, fetch)
+            ran.results[reader.name] = reader.run(prototxt, caffemodel, inputs)
         except ReaderError as error:
             ran.results[reader.name] = error
     return ran

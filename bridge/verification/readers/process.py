@@ -92,6 +92,11 @@ class WorkerProcess:
             raise ReaderError(self._last_words(what)) from None
         return self._answer(what)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child still runs."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the child, whatever it is doing."""
         self._end()

@@ -144,11 +144,11 @@ def test_opencv_is_asked_again_without_winograd(monkeypatch: pytest.MonkeyPatch,
     exact = np.array([[-1, -2]], np.float32)
     asked: list[bool] = []
 
-    def ran(readers: Any, *_: Any, fetch: list[str]) -> ReaderResults:
+    def ran(readers: Any, *_: Any) -> ReaderResults:
         (reader,) = readers
         plain = "no-winograd" in reader._command
         asked.append(plain)
-        return ReaderResults({"OpenCV": {fetch[0]: exact * np.float32(1 + (without if plain else 2e-4))}})
+        return ReaderResults({"OpenCV": {"y": exact * np.float32(1 + (without if plain else 2e-4))}})
 
     monkeypatch.setattr(outputs, "run_readers", ran)
     report = gluon2caffe.verify(gluon2caffe.to_caffe(source), source, -exact, readers=[OpenCVReader()], tolerance=1e-4)

@@ -1,14 +1,17 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 """OpenVINO 2022.3: its Model Optimizer and its CPU plug-in."""
 
+from functools import lru_cache
 from typing import Any
 
 import openvino  # type: ignore[import-not-found]
 from openvino.runtime import Core, get_version  # type: ignore[import-not-found]
-from openvino.tools.mo import convert_model  # type: ignore[import-not-found]
+from openvino.tools.mo import convert_impl, convert_model  # type: ignore[import-not-found]
 
 # In float32: where the processor has bfloat16, it is used unless forbidden, and costs 3e-3.
 CONFIGURATION = {"ENFORCE_BF16": "NO", "INFERENCE_NUM_THREADS": "1"}
+# Each conversion would look for the runtime anew, in a child process: most of the time that a small net takes.
+convert_impl.find_ie_version = lru_cache(maxsize=None)(convert_impl.find_ie_version)
 
 
 class Program:

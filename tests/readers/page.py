@@ -1,0 +1,91 @@
+"""The page docs/readers.md, made from what was measured, docs/readers.json.
+
+`python -m tests.readers.page` writes the page; `python -m tests.readers.measure` measures first.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.zoo.page import DOCS
+
+MEASUREMENTS = DOCS / "readers.json"
+PAGE = DOCS / "readers.md"
+COLUMNS = {
+    "agreed": "agreed",
+    "wrong": "wrong",
+    "failed": "reader failed",
+    "lacking": "layers missing",
+    "refused": "refused",
+}
+
+HEAD = """# Every operator on every reader
+
+Each test case of the lowerings is converted for a target and run on that target's reader, which is asked for the
+outputs as its users ask it. **Agreed**: every output is within the tolerance, relative to its largest value, of what
+onnxruntime computes from the ONNX model. **Wrong**: the reader loads the files and computes something else. **Reader
+failed**: it does not load them, or fails while it runs. **Layers missing**: they have layers that it does not have.
+**Refused**: the converter refuses the case for this target, with the reason.
+
+`make readers` measures on the readers that are ready and writes this page; `gluon2caffe readers setup NAME` makes one
+ready.
+
+"""
+
+
+def load() -> dict[str, Any]:
+    """Reader -> what was measured on it; empty before the first time."""
+    return json.loads(MEASUREMENTS.read_text(encoding="utf-8")) if MEASUREMENTS.exists() else {}
+
+
+def store(measured: dict[str, Any]) -> None:
+    """Write what was measured."""
+    MEASUREMENTS.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def render(measured: dict[str, Any]) -> str:
+    """The page."""
+    head = f"| reader | version | target | measured | {' | '.join(COLUMNS.values())} | largest error | tolerance |"
+    rows = [head, "|---|---|---|---|" + "--:|" * (len(COLUMNS) + 2)]
+    for name, row in measured.items():
+        counts = " | ".join(f"{row['counts'].get(what, 0):,}" for what in COLUMNS)
+        versions = f"{name} | {row['version']} | `{row['target']}` | {row['date']}"
+        rows.append(f"| {versions} | {counts} | {row['largest']:.1e} | {row['tolerance']:.0e} |")
+    parts = [HEAD + "\n".join(rows), _operators(measured)]
+    parts += [section for name, row in measured.items() if (section := _faults(name, row))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _operators(measured: dict[str, Any]) -> str:
+    """How many cases of each operator ran and agreed."""
+    names = sorted({operator for row in measured.values() for operator in row["operators"]})
+    lines = [
+        "## By operator\n",
+        "How many of the operator's cases ran and agreed, of those that the target takes; – where it takes none.\n",
+        f"| operator | {' | '.join(measured)} |\n|---|{'---|' * len(measured)}",
+    ]
+    for name in names:
+        cells = [_cell(row["operators"].get(name, {})) for row in measured.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(counts: dict[str, int]) -> str:
+    taken = sum(counts.values()) - counts.get("refused", 0) - counts.get("lacking", 0)
+    agreed = counts.get("agreed", 0)
+    return "–" if not taken else str(agreed) if agreed == taken else f"{agreed} of {taken}"
+
+
+def _faults(name: str, row: dict[str, Any]) -> str:
+    lines = [f"- wrong: {case} ({figure})" for case, figure in row["wrong"].items()]
+    lines += [f"- failed: {case}: {_code(text)}" for case, text in row["failed"].items()]
+    return f"## What {name} gets wrong or fails on\n\n" + "\n".join(lines) if lines else ""
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'").replace("|", "/") + "`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(load()), encoding="utf-8")

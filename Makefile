@@ -65,6 +65,7 @@ docs: $(READY)
 	$(BIN)/python -m tests.zoo.page
 	$(BIN)/python -m tests.zoo.detector_page
 	$(BIN)/python -m tests.operators.page
+	$(BIN)/python -m tests.operators.mxnet_page
 	$(BIN)/python -m tests.conformance.page
 	$(BIN)/python -m tests.readers.page
 	$(BIN)/python -m tests.fuzz.page

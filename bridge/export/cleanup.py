@@ -71,13 +71,13 @@ def _identity(node: SymbolNode) -> None:
     node.op, node.attrs = "_copy", {}
 
 
-_LOSSES: dict[str, Callable[[SymbolNode], None]] = {
-    "SoftmaxOutput": _softmax,
-    "Softmax": _softmax,
-    "LogisticRegressionOutput": _sigmoid,
-    "LinearRegressionOutput": _identity,
-    "MAERegressionOutput": _identity,
-    "SVMOutput": _identity,
+# Loss layer -> what it computes in inference, in words, and how its node is changed.
+LOSSES: dict[str, tuple[str, Callable[[SymbolNode], None]]] = {
+    "SoftmaxOutput": ("a softmax", _softmax),
+    "LogisticRegressionOutput": ("a sigmoid", _sigmoid),
+    "LinearRegressionOutput": ("its input", _identity),
+    "MAERegressionOutput": ("its input", _identity),
+    "SVMOutput": ("its input", _identity),
 }
 
 
@@ -86,8 +86,9 @@ def replace_losses(graph: SymbolGraph) -> bool:
 
     Returns whether there were any.
     """
-    losses = [node for node in graph.nodes if node.op in _LOSSES]
+    losses = [node for node in graph.nodes if node.op in LOSSES]
     for node in losses:
         node.inputs = node.inputs[:1]
-        _LOSSES[node.op](node)
+        _, replace = LOSSES[node.op]
+        replace(node)
     return bool(losses)

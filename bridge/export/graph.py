@@ -60,7 +60,11 @@ def refuse_mxnet_nodes(graph: Any, name: str) -> None:
     """
     left = [node for node in graph.nodes if node.domain == DOMAIN]
     if left:
-        listed = (f"{node.name} ({node.op} on {tuple(node.inputs[0].shape)}): no translation" for node in left)
+        listed = (
+            f"{node.name} ({node.op} on {tuple(node.inputs[0].shape)}): no translation, and no head of a detector is "
+            "recognised here"
+            for node in left
+        )
         raise SourceError(refusal(name, listed))
 
 

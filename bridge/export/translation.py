@@ -19,6 +19,7 @@ from gluon2caffe.bridge.export.operators import (
     Operator,
     ShapeError,
 )
+from gluon2caffe.bridge.export.operators.refused import REFUSED
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.bridge.mxnet_files.unknown import why_unknown
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -57,7 +58,7 @@ class NodeTranslator:
         node = self.graph.nodes[index]
         try:
             if node.op not in TRANSLATORS:
-                raise NotExactError(why_unknown(node.op))
+                raise NotExactError(_why_not(node.op))
             inputs = self._inputs(node)
             if not node.shapes:
                 _refuse_without_shape(node, inputs)
@@ -107,6 +108,10 @@ class NodeTranslator:
         shapes = [self.graph.nodes[source].shapes[:1] for source, _ in node.inputs[:1]]
         shape = f" on {shapes[0][0]}" if shapes and shapes[0] else ""
         return f"{node.name} ({node.op}{shape}): {error}"
+
+
+def _why_not(operator: str) -> str:
+    return f"no translation: {REFUSED[operator]}" if operator in REFUSED else why_unknown(operator)
 
 
 def _refuse_without_shape(node: SymbolNode, inputs: list[Input]) -> None:

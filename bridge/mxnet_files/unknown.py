@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from gluon2caffe.bridge.mxnet_files.registered import OPERATORS
-
 _OWNERS: Final = {
     "QConvolution": "it is BMXNet's",
     "QFullyConnected": "it is BMXNet's",
@@ -17,7 +15,5 @@ _ELSEWHERE: Final = "it is from a plug-in or a changed MXNet"
 
 
 def why_unknown(operator: str) -> str:
-    """Say why there is no translation of an operator, and whose it is where MXNet 1.9.1 does not have it."""
-    if operator in OPERATORS:
-        return "no translation"
+    """Say whose an operator is that MXNet 1.9.1 does not have."""
     return f"MXNet 1.9.1 has no such operator, {_OWNERS.get(operator, _ELSEWHERE)}; the file itself is intact"

@@ -116,13 +116,3 @@ def linspace(op: Operator) -> None:
     count = op.output_shape[0]
     ends = op.number("start", 0.0), op.number("stop")
     op.constant_result(np.linspace(*ends, count, endpoint=op.flag("endpoint", True)).astype(np.float32))
-
-
-def _measured_shape(op: NodeReader) -> list[Shape]:
-    return [(op.rank,) if op.kind == "shape_array" else (1,)]
-
-
-@translates("shape_array", "size_array", shape=_measured_shape)
-def measured(op: Operator) -> None:
-    """A shape as data: whole numbers, which nothing in an exported float net can use."""
-    raise NotExactError("a shape used as data")

@@ -324,6 +324,64 @@ CASES: dict[str, tuple[tuple[int, ...], Build]] = {
     "eye": ((3, 4), lambda s, x: s.dot(s.eye(3, 3, k=1), x)),
     "moments": (IMAGE, lambda s, x: s.broadcast_sub(x, s.moments(x, axes=(2, 3), keepdims=True)[0])),
     "mean and variance": (IMAGE, lambda s, x: s.Group(list(s.moments(x, axes=(0, 1))))),
+    "trigonometry": (
+        IMAGE,
+        lambda s, x: s.arccos(s.sin(x) * 0.9) + s.arcsin(s.sin(x) * 0.9) + s.arctan(x) + s.tan(s.sin(x)),
+    ),
+    "hyperbolic functions": (
+        IMAGE,
+        lambda s, x: s.sinh(x) + s.cosh(x) + s.tanh(x) + s.arcsinh(x) + s.arccosh(x + 5) + s.arctanh(s.sin(x) * 0.9),
+    ),
+    "functions of one tensor": (
+        IMAGE,
+        lambda s, x: s.sqrt(x + 5) + s.log(x + 5) + s.reciprocal(x + 5) - s.negative(s.softsign(x)) + 3 * s.sign(x),
+    ),
+    "rounding": (IMAGE, lambda s, x: s.ceil(x) + 10 * s.floor(x)),
+    "comparisons that broadcast": (
+        IMAGE,
+        lambda s, x: (
+            s.broadcast_equal(x, s.relu(x))
+            + 2 * s.broadcast_greater_equal(x, s.sin(x))
+            + 4 * s.broadcast_lesser(x, s.sin(x))
+            + 8 * s.broadcast_lesser_equal(x, s.cos(x))
+        ),
+    ),
+    "other comparisons": (
+        IMAGE,
+        lambda s, x: (
+            s._internal._greater_equal(x, s.sin(x))
+            + 2 * s._internal._lesser(x, s.cos(x))
+            + 4 * (x >= 0.5)
+            + 8 * (s.relu(x) == 0)
+        ),
+    ),
+    "arithmetic of equal shapes": (
+        IMAGE,
+        lambda s, x: (
+            s._internal._maximum(x, s.sin(x))
+            + s._internal._minimum(x, s.cos(x))
+            + s._internal._power(s.abs(x), s.sin(x))
+        ),
+    ),
+    "arithmetic that broadcasts": (
+        IMAGE,
+        lambda s, x: (
+            s.broadcast_div(x, s.sum(s.abs(x), axis=1, keepdims=True))
+            + s.broadcast_minimum(x, s.mean(x, axis=1, keepdims=True))
+            + s.broadcast_power(s.abs(x), s.sin(x))
+        ),
+    ),
+    "old forms": (
+        IMAGE,
+        lambda s, x: s.Pooling_v1(
+            s.BatchNorm_v1(s.Convolution_v1(x, num_filter=4, kernel=(3, 3)), fix_gamma=False), kernel=(2, 2)
+        ),
+    ),
+    "batch norm over devices": (IMAGE, lambda s, x: s.contrib.SyncBatchNorm(x, key="a", fix_gamma=False)),
+    "no-ops of training": (
+        IMAGE,
+        lambda s, x: s.make_loss(s._internal._identity_with_attr_like_rhs(x, x)) * 2,
+    ),
     # indices
     "one hot": ((2, 3), lambda s, x: s.one_hot(s.argmax(x, axis=1), depth=4)),
     "one hot, other values": ((2, 3), lambda s, x: s.one_hot(s.argmax(x, axis=1), depth=4, on_value=3, off_value=-1)),
@@ -454,4 +512,4 @@ def test_operators_of_detectors_are_kept_for_the_heads(mx: Any) -> None:
     assert kept[0].attrs == {"sizes": "(0.2, 0.27)", "ratios": "(1, 2, 0.5)"}
     with pytest.raises(SourceError) as refusal:
         refuse_mxnet_nodes(graph, traced.name)
-    assert "\n  found (_contrib_MultiBoxDetection on (1, 6, 320)): no translation\n" in str(refusal.value)
+    assert "\n  found (_contrib_MultiBoxDetection on (1, 6, 320)): no translation, and no head of" in str(refusal.value)

@@ -210,7 +210,9 @@ class TestRefusals:
             export_graph(trace_block(net, SHAPE))
         assert str(refusal.value) == (
             "block has operators without an exact ONNX form; end the net before them (outputs=...):\n"
-            "  block_best (argsort on (1, 3, 8, 8)): no translation\n"
-            "  block_sorted (sort on (1, 3, 8, 8)): no translation\n"
-            "  block_g (gamma on (1, 3, 8, 8)): no translation"
+            "  block_best (argsort on (1, 3, 8, 8)): no translation: its result depends on an order, a count or places "
+            "that are data\n"
+            "  block_sorted (sort on (1, 3, 8, 8)): no translation: its result depends on an order, a count or places "
+            "that are data\n"
+            "  block_g (gamma on (1, 3, 8, 8)): no translation: a special function without an ONNX counterpart"
         )

@@ -8,7 +8,6 @@ MXNet is imported only for a live net; files are read without it.
 from gluon2caffe.bridge.export.checkpoint import load_checkpoint
 from gluon2caffe.bridge.export.cut import cut_net
 from gluon2caffe.bridge.export.graph import export_graph, refuse_mxnet_nodes
-from gluon2caffe.bridge.export.mx2onnx import patched_mx2onnx
 from gluon2caffe.bridge.export.mxnet_loader import load_gluoncv, load_mxnet
 from gluon2caffe.bridge.export.symbol_graph import mxnet_symbol
 from gluon2caffe.bridge.export.trace import trace_block
@@ -22,7 +21,6 @@ __all__ = [
     "load_gluoncv",
     "load_mxnet",
     "mxnet_symbol",
-    "patched_mx2onnx",
     "refuse_mxnet_nodes",
     "trace_block",
 ]

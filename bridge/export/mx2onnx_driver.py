@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx.helper
 
-from gluon2caffe.bridge.export.mx2onnx import OPSET, patched_mx2onnx
+from gluon2caffe.bridge.export.mx2onnx import OPSET, mxnet_graph
 from gluon2caffe.bridge.export.translation import NodeTranslator, Translation
 from gluon2caffe.bridge.mxnet_files.graph import VARIABLE, Shape, SymbolGraph
 
@@ -33,16 +33,6 @@ class _Prepared:
 
     def get_internals(self) -> list[Any]:
         return [SimpleNamespace(name="")]
-
-    def list_inputs(self) -> list[str]:
-        return []
-
-    list_outputs = list_inputs
-
-    def infer_shape(self) -> tuple[None, list[Shape], None]:
-        return None, [], None
-
-    infer_type = infer_shape
 
 
 class _Converters:
@@ -86,16 +76,13 @@ def translate_through_mxnet(graph: SymbolGraph, parameters: set[str], name: str)
     """
     translator = NodeTranslator(graph, parameters)
     converters = _Converters(translator)
-    with patched_mx2onnx() as mxnet_graph:
-        registry = mxnet_graph.registry_
-        registry[OPSET].update(dict.fromkeys((node.op for node in graph.nodes), converters.operator))
-        registry[OPSET][VARIABLE] = converters.variable
-        proto = mxnet_graph().create_onnx_graph_proto(
-            _Prepared(graph),
-            dict.fromkeys(graph.variables, _Weightless()),
-            in_shapes=[],
-            in_types=[],
-            opset_version=OPSET,
-            dynamic=False,
-        )
+    operators = dict.fromkeys((node.op for node in graph.nodes), converters.operator)
+    proto = mxnet_graph({**operators, VARIABLE: converters.variable})().create_onnx_graph_proto(
+        _Prepared(graph),
+        dict.fromkeys(graph.variables, _Weightless()),
+        in_shapes=[],
+        in_types=[],
+        opset_version=OPSET,
+        dynamic=False,
+    )
     return translator.finish(name, proto)

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -21,6 +22,10 @@ _REMOVED_ALIASES: dict[str, type] = {
     "str": str,
 }
 _REMEDY = "pip install 'gluon2caffe[gluon]' on Python 3.10-3.12"
+
+
+# Whoever is inside imports MXNet, or changes what MXNet and GluonCV share, such as a class, for the time of a trace.
+mxnet_lock = threading.RLock()
 
 
 @contextmanager
@@ -60,9 +65,10 @@ def load_mxnet() -> Any:
         SourceError: MXNet cannot be imported here; the message carries the remedy.
 
     """
-    mxnet = _import("mxnet")
-    _import("mxnet.onnx")
-    return mxnet
+    with mxnet_lock:
+        mxnet = _import("mxnet")
+        _import("mxnet.onnx")
+        return mxnet
 
 
 def load_gluoncv() -> Any:
@@ -72,5 +78,6 @@ def load_gluoncv() -> Any:
         SourceError: GluonCV or MXNet cannot be imported here; the message carries the remedy.
 
     """
-    load_mxnet()
-    return _import("gluoncv")
+    with mxnet_lock:
+        load_mxnet()
+        return _import("gluoncv")

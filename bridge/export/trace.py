@@ -6,7 +6,7 @@ from typing import Any
 from gluon2caffe.bridge.export.cleanup import give_unique_names, refuse_foreign_kinds
 from gluon2caffe.bridge.export.group_norm import symbolic_group_norm
 from gluon2caffe.bridge.export.messages import reason_of, shortened
-from gluon2caffe.bridge.export.mxnet_loader import load_mxnet
+from gluon2caffe.bridge.export.mxnet_loader import load_mxnet, mxnet_lock
 from gluon2caffe.bridge.export.symbol_graph import graph_with_shapes, infer_shapes, mxnet_symbol, parse_mxnet_symbol
 from gluon2caffe.bridge.export.traced import InputShapes, TracedNet, checked_shape, output_names
 from gluon2caffe.bridge.mxnet_files.graph import Shape
@@ -22,6 +22,8 @@ def trace_block(net: Any, input_shapes: InputShapes) -> TracedNet:
         input_shapes: the shape of the one input, which will be called ``data``, or a mapping from input names to
             shapes in the order of the block's arguments.
 
+    One thread at a time traces: a block keeps what it is traced by, and GluonCV's GroupNorm is replaced meanwhile.
+
     Raises:
         SourceError: not a HybridBlock, not initialised, cannot be traced, or cannot take this shape.
 
@@ -35,6 +37,11 @@ def trace_block(net: Any, input_shapes: InputShapes) -> TracedNet:
     name = net.name or type(net).__name__.lower()  # some nets of the zoo are built with an empty prefix
     given: Mapping[str, Any] = input_shapes if isinstance(input_shapes, Mapping) else {"data": input_shapes}
     shapes = {key: checked_shape(key, shape) for key, shape in given.items()}
+    with mxnet_lock:
+        return _traced(mxnet, net, shapes, name)
+
+
+def _traced(mxnet: Any, net: Any, shapes: dict[str, Shape], name: str) -> TracedNet:
     symbol = _trace(mxnet, net, list(shapes), name)
     graph = parse_mxnet_symbol(symbol)
     refuse_foreign_kinds(graph, name)

@@ -138,7 +138,7 @@ def _readers(asked: Iterable[Reader | str] | None) -> tuple[list[Reader], dict[s
     given = None if asked is None else list(asked)
     names = None if given is None else [each for each in given if isinstance(each, str)]
     own = [each for each in given or () if not isinstance(each, str)]
-    if given and not names:
+    if given is not None and not names:
         return own, {}
     found = installed_readers(names)
     if not found.readers and not own:

@@ -68,10 +68,11 @@ def test_help_takes_less_than_half_a_second(folder: Path) -> None:
 def test_help_shows_examples_and_commands(folder: Path) -> None:
     lines = _python("-m", "gluon2caffe", "--help", cwd=folder).stdout.splitlines()
     assert "    gluon2caffe convert resnet50_v1 -o resnet50" in lines
-    assert [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line][:4] == [
+    assert [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line][:5] == [
         "convert",
         "inspect",
         "onnx",
+        "readers",
         "verify",
     ]
     assert "  verify   Compare a saved pair with its source." in lines

@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from gluon2caffe.onnx2caffe import wire
 from gluon2caffe.onnx2caffe.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.prototxt import outline, read_net
 from gluon2caffe.onnx2caffe.wire import MalformedError
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -48,7 +48,7 @@ def read_model(prototxt: str | PathLike[str], caffemodel: str | PathLike[str]) -
         SourceError: a file cannot be read, is damaged or incomplete, or the two do not belong together.
 
     """
-    net = _parse_text(Path(prototxt))
+    net = read_net(Path(prototxt), ignore_unknown_fields=False)
     weights = read_weights(Path(caffemodel))
     _check_names(net, weights, caffemodel)
     return _joined(net, weights)
@@ -68,18 +68,8 @@ def _joined(net: NetParameter, weights: dict[str, list[FloatArray]]) -> CaffeMod
         own.CopyFrom(message)
         own.ClearField("blobs")
         layers.append(Layer(own, weights.get(message.name, [])))
-    return CaffeModel(net.name, _inputs(net), layers, outputs={blob: blob for blob in _unread_blobs(net)})
-
-
-def _parse_text(path: Path) -> NetParameter:
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), NetParameter())
-    except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not a .prototxt: it is not text") from error
-    except text_format.ParseError as error:
-        raise SourceError(f"{path} is not a .prototxt this program can read: {error}") from error
+    found = outline(net)
+    return CaffeModel(net.name, dict(found.inputs), layers, outputs={blob: blob for blob in found.outputs})
 
 
 def read_weights(path: Path) -> dict[str, list[FloatArray]]:
@@ -184,27 +174,3 @@ def _needs_weights(layer: LayerParameter) -> bool:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:3])
     return f"layer {shown}" if len(names) == 1 else f"{len(names)} layers ({shown}{', ...' if len(names) > 3 else ''})"
-
-
-def _inputs(net: NetParameter) -> dict[str, tuple[int, ...]]:
-    """Return input blob -> shape, from Input layers or the older top-level fields."""
-    shapes = [tuple(shape.dim) for shape in net.input_shape]
-    if not shapes:  # older still: four numbers per input in one list
-        shapes = [tuple(net.input_dim[start : start + 4]) for start in range(0, len(net.input_dim), 4)]
-    inputs = dict(zip(net.input, shapes, strict=False))
-    for layer in net.layer:
-        if layer.type == "Input":
-            given = [tuple(shape.dim) for shape in layer.input_param.shape]
-            # One shape serves all tops.
-            inputs.update(zip(layer.top, given if len(given) > 1 else given * len(layer.top), strict=False))
-    return inputs
-
-
-def _unread_blobs(net: NetParameter) -> list[str]:
-    """Return the blobs that no layer reads after they are last written: Caffe's net outputs."""
-    unread: dict[str, None] = dict.fromkeys(net.input)
-    for layer in net.layer:
-        for bottom in layer.bottom:
-            unread.pop(bottom, None)
-        unread.update(dict.fromkeys(layer.top))
-    return list(unread)

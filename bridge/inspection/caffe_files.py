@@ -6,11 +6,10 @@ from pathlib import Path
 
 from gluon2caffe.bridge.inspection.description import Inspection
 from gluon2caffe.bridge.inspection.inspect import layer_rows
-from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.prototxt import outline, read_net
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
 from gluon2caffe.onnx2caffe.errors import Refusal, SourceError
 from gluon2caffe.onnx2caffe.model import Layer
+from gluon2caffe.onnx2caffe.prototxt import outline, read_net
 from gluon2caffe.onnx2caffe.read import read_weights
 from gluon2caffe.onnx2caffe.targets import Profile, profile_named
 
@@ -36,10 +35,7 @@ def inspect_caffe_files(prototxt: Path, caffemodel: Path | None = None, *, targe
         ConversionError: the target is not known.
     """
     profile = profile_named(target)
-    try:
-        net = read_net(prototxt)
-    except ReaderError as error:
-        raise SourceError(str(error)) from error
+    net = read_net(prototxt)
     if not net.layer:
         raise SourceError(f"{prototxt} has no layers of the form `layer {{ ... }}`: it is empty, or in an older form.")
     weights = {} if caffemodel is None else read_weights(caffemodel)
@@ -71,8 +67,7 @@ def _refusal(layer: LayerParameter, profile: Profile) -> Refusal:
 
 def _ends(net: NetParameter) -> tuple[dict[str, tuple[int, ...]], tuple[str, ...]]:
     """The inputs with their shapes, and the outputs; a net for training may have neither."""
-    try:
-        found = outline(net)
-    except (ReaderError, IndexError):
+    found = outline(net)
+    if not found.inputs or not all(found.inputs.values()):
         return {}, ()
     return dict(found.inputs), found.outputs

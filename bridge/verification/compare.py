@@ -1,7 +1,7 @@
 """The arithmetic of a comparison, and the table it fills."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,7 +75,8 @@ def compare(
         blobs: output -> the blob that holds it; None where they have the same names.
         skipped: reader -> why it was not run.
         tolerance: largest |difference| allowed, as a part of the largest |value| of the reference.
-        own_tolerances: reader -> its tolerance, for those of another precision.
+        own_tolerances: reader -> its tolerance, for those of another precision; their scores (N, C) must also have the
+            largest of each row in the same column.
         floors: output -> the absolute difference that passes, whatever the size of the output.
         sensitivities: output -> how far rounding moves the source itself; a difference within that passes.
     """
@@ -88,6 +89,8 @@ def compare(
             blob = output if blobs is None else blobs[output]
             found = result.get(blob)
             apart = _incomparable("the reader did not return it") if found is None else difference(found, expected)
+            if reader in of_reader and found is not None and not apart.problem:
+                apart = _with_classes(apart, found, expected)
             own = (sensitivities or {}).get(output)
             agrees = apart.within(of_reader.get(reader, tolerance), (floors or {}).get(output, 0.0))
             explained = own is not None and own.explains(apart.absolute, apart.mean_square)
@@ -118,3 +121,14 @@ def compare(
 
 def _incomparable(problem: str) -> Difference:
     return Difference(float("inf"), float("inf"), problem)
+
+
+def _with_classes(apart: Difference, found: FloatArray, expected: FloatArray) -> Difference:
+    """The difference, incomparable where scores (N, C) in half precision have their largest in another column."""
+    if expected.ndim != 2 or expected.shape[1] < 2:
+        return apart
+    got, wanted = found.reshape(expected.shape).argmax(axis=1), expected.argmax(axis=1)
+    others = int(np.count_nonzero(got != wanted))
+    return (
+        replace(apart, problem=f"another class is the largest in {others} of {len(wanted)} rows") if others else apart
+    )

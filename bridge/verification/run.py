@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.prototxt import read_net
 from gluon2caffe.bridge.verification.readers.reader import Reader
 from gluon2caffe.bridge.verification.samples import FloatArray
+from gluon2caffe.onnx2caffe.prototxt import read_net
 
 
 @dataclass
@@ -41,7 +41,7 @@ def run_readers(
         inputs: input blob -> float32 array, of one sample or of several along axis 0.
 
     Raises:
-        ReaderError: the prototxt cannot be read at all.
+        SourceError: the prototxt cannot be read at all.
     """
     needed = {layer.type for layer in read_net(prototxt).layer}
     ran = ReaderResults()

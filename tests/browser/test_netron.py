@@ -9,8 +9,8 @@ import pytest
 
 import gluon2caffe
 from gluon2caffe.bridge.inspection.netron_view import NetronView
-from gluon2caffe.bridge.verification.prototxt import read_net
 from gluon2caffe.bridge.zoo import zoo_net
+from gluon2caffe.onnx2caffe.prototxt import read_net
 from tests.browser.chromium import Chromium
 from tests.browser.netron_page import node_texts, open_model, open_properties, scroll_to, shortened, show_names
 

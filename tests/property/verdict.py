@@ -14,9 +14,9 @@ import gluon2caffe
 from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.errors import ReferenceModelError
-from gluon2caffe.bridge.verification.prototxt import read_net
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.prototxt import read_net
 
 TOLERANCE = 1e-4
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Protocol
 
 from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.prototxt import Outline, outline, read_net
 from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WorkerProcess
 from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
+from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.prototxt import Outline, outline, read_net
 
 SSD_LAYERS = frozenset({"DetectionOutput", "Normalize", "Permute", "PriorBox"})
 """The layer types that weiliu89's SSD branch added to BVLC Caffe."""
@@ -81,7 +82,12 @@ class Session:
         Raises:
             ReaderError: a missing file, or the reader refuses it.
         """
-        net = outline(read_net(prototxt))
+        try:
+            net = outline(read_net(prototxt))
+        except SourceError as error:
+            raise ReaderError(str(error)) from error
+        if not net.inputs:
+            raise ReaderError("the prototxt declares no inputs, so their names and shapes are not known")
         if not caffemodel.is_file():
             raise ReaderError(f"{caffemodel} does not exist")
         request = {

@@ -93,7 +93,7 @@ def test_unknown_blobs_are_named(saved: SavedModel, reader: Reader) -> None:
 def test_missing_files_are_named(saved: SavedModel, reader: Reader, tmp_path: Path) -> None:
     with pytest.raises(ReaderError, match=r"absent\.caffemodel does not exist"):
         reader.load(saved.prototxt, tmp_path / "absent.caffemodel")
-    with pytest.raises(ReaderError, match=r"absent\.prototxt cannot be read"):
+    with pytest.raises(ReaderError, match=r"cannot read .*absent\.prototxt"):
         reader.load(tmp_path / "absent.prototxt", saved.caffemodel)
 
 

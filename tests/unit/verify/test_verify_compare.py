@@ -156,6 +156,15 @@ def test_a_reader_of_another_precision_has_its_own_tolerance() -> None:
     assert str(report).endswith("Agreed within 0.0001 on A, within 0.01 on B.")
 
 
+def test_half_precision_must_find_the_same_class() -> None:
+    reference = {"y": array(1, 100.0, 100.1)}
+    close = {"A": {"y": array(1, 100.1, 100.0)}}
+    assert compare(close, reference).passed is False
+    assert compare(close, reference, tolerance=1e-2).passed
+    row = compare(close, reference, own_tolerances={"A": 1e-2}).rows[0]
+    assert (row.passed, row.problem) == (False, "another class is the largest in 1 of 1 rows")
+
+
 def test_the_first_difference_in_words() -> None:
     found = FirstDifference(
         reader="OpenCV",

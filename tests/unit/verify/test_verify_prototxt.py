@@ -4,9 +4,12 @@ import pytest
 from google.protobuf import text_format
 
 from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.prototxt import Writer, outline, read_net, without_in_place
+from gluon2caffe.bridge.verification.readers import OpenCVReader
+from gluon2caffe.bridge.verification.unfolded import without_in_place
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
+from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.model import CaffeModel
+from gluon2caffe.onnx2caffe.prototxt import Outline, Writer, outline, read_net
 
 
 def parse(text: str) -> NetParameter:
@@ -57,23 +60,33 @@ def test_one_shape_for_several_tops_of_an_input_layer() -> None:
     assert outline(net).inputs == {"x": (1, 7), "y": (1, 7)}
 
 
-def test_a_net_without_inputs_is_refused() -> None:
+def test_a_net_without_inputs_has_an_outline_and_cannot_be_run(tmp_path: Path) -> None:
+    text = 'layer { name: "a" type: "AbsVal" bottom: "x" top: "a" }'
+    assert outline(parse(text)) == Outline({}, ("a",), {"a": Writer("a", 0)})
+    file = tmp_path / "net.prototxt"
+    file.write_text(text)
     with pytest.raises(ReaderError, match="declares no inputs"):
-        outline(parse('layer { name: "a" type: "AbsVal" bottom: "x" top: "a" }'))
+        OpenCVReader().load(file, tmp_path / "net.caffemodel")
+
+
+def test_an_input_without_a_shape() -> None:
+    assert outline(parse('layer { name: "x" type: "Input" top: "x" }')).inputs == {"x": ()}
 
 
 def test_fields_of_other_forks_are_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "fork.prototxt"
     file.write_text('layer { name: "x" type: "Annotated" top: "x" annotated_param { depth: 3 } }')
     assert read_net(file).layer[0].type == "Annotated"
+    with pytest.raises(SourceError, match="annotated_param"):
+        read_net(file, ignore_unknown_fields=False)
 
 
 def test_a_file_that_is_no_prototxt_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "broken.prototxt"
     file.write_text("layer { name: ")
-    with pytest.raises(ReaderError, match=r"broken\.prototxt cannot be read as a prototxt: 1:15"):
+    with pytest.raises(SourceError, match=r"broken\.prototxt is not a \.prototxt this program can read: 1:15"):
         read_net(file)
-    with pytest.raises(ReaderError, match=r"absent\.prototxt cannot be read as a prototxt: .*No such file"):
+    with pytest.raises(SourceError, match=r"cannot read .*absent\.prototxt: No such file"):
         read_net(tmp_path / "absent.prototxt")
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gluon2caffe.bridge.options import ConversionOptions, Preprocessing
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer, SavedModel
+from gluon2caffe.onnx2caffe.sizes import Sizes
 
 if TYPE_CHECKING:
     import onnx_graphsurgeon as gs
@@ -75,6 +76,11 @@ class Conversion:
     def name(self) -> str:
         """Name of the net."""
         return self.model.name
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """At which input sizes the model computes what its source does; None where it was read from files."""
+        return self.model.sizes
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:

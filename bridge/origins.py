@@ -17,6 +17,7 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.conversion import Conversion
+from gluon2caffe.onnx2caffe.sizes.marks import hand_on
 
 METADATA_KEY = "source_layers"
 
@@ -37,6 +38,7 @@ def record(node: gs.Node, names: tuple[str, ...]) -> None:
 def absorb(node: gs.Node, other: gs.Node) -> None:
     """Say that `node` does the work of `other` too. Both must still have their names."""
     record(node, (*sources_of(node), *sources_of(other)))
+    hand_on(other, node)
 
 
 def all_sources(graph: gs.Graph) -> dict[str, tuple[str, ...]]:

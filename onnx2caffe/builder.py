@@ -12,6 +12,7 @@ from gluon2caffe.onnx2caffe import caffe_pb2
 from gluon2caffe.onnx2caffe.model import Layer
 from gluon2caffe.onnx2caffe.shapes import Shape as Shape
 from gluon2caffe.onnx2caffe.shapes import top_shapes
+from gluon2caffe.onnx2caffe.sizes.record import SizeRecord
 from gluon2caffe.onnx2caffe.targets import Profile
 from gluon2caffe.onnx2caffe.targets.check import require_accepted
 
@@ -47,7 +48,8 @@ class NetBuilder:
     """The layers made so far, and the inputs of the net.
 
     While a node is lowered, `scope` is its name: every layer made is called `scope/part`, and the layer that
-    makes the node's output is renamed to the output tensor by `finish`.
+    makes the node's output is renamed to the output tensor by `finish`. `sizes` keeps the lengths that
+    lowerings rely on.
     """
 
     profile: Profile
@@ -57,12 +59,13 @@ class NetBuilder:
     inputs: list[Blob] = field(default_factory=list)
     scope: str = ""
     origin: tuple[str, ...] = ()
+    sizes: SizeRecord = field(default_factory=SizeRecord)
     _taken: set[str] = field(default_factory=set)
     _first_of_scope: int = 0
 
     def begin(self, scope: str, origin: tuple[str, ...] = ()) -> None:
         """Start the layers of one ONNX node, or of the nodes `origin`, which are computed together."""
-        self.scope = scope
+        self.scope = self.sizes.scope = scope
         self.origin = origin or (scope,)
         self._first_of_scope = len(self.layers)
 
@@ -113,6 +116,7 @@ class NetBuilder:
 
     def rename(self, old: str, new: str, *, first: int = 0) -> None:
         """Call a blob `new`, and the layer too whose only top it is; `first` is the first layer that may know it."""
+        self.sizes.rename(old, new)
         for layer in self.layers[first:]:
             message = layer.message
             if list(message.top) == [old]:

@@ -11,12 +11,15 @@ from gluon2caffe.onnx2caffe import lowering as _registered  # noqa: F401  (fills
 from gluon2caffe.onnx2caffe.builder import Blob, LoweringOptions, NetBuilder
 from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
 from gluon2caffe.onnx2caffe.errors import ConversionError, InternalError, Refusal, UnsupportedModelError
-from gluon2caffe.onnx2caffe.fuse import fused, origin_of
+from gluon2caffe.onnx2caffe.fuse import DOMAIN, fused, origin_of
 from gluon2caffe.onnx2caffe.invariants import find_other_float, require_blob_shape, require_recorded_shapes
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
 from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
 from gluon2caffe.onnx2caffe.registry import find_lowering
+from gluon2caffe.onnx2caffe.sizes import ShapeProgram
+from gluon2caffe.onnx2caffe.sizes.follows import FOLLOWS
+from gluon2caffe.onnx2caffe.sizes.marks import bound_by
 from gluon2caffe.onnx2caffe.targets import profile_named
 from gluon2caffe.onnx2caffe.targets.check import require_fields
 from gluon2caffe.onnx2caffe.tidy import tidy
@@ -57,6 +60,10 @@ def lower_nodes(
     fault = find_other_float(graph)
     if fault is not None:
         raise InternalError("before lowering", fault)
+    for node in graph.nodes:
+        net.sizes.scope = node.name
+        for reason in bound_by(node):
+            net.sizes.fix(reason)
     graph = fused(graph, net.profile)
     blobs: dict[str, Blob] = {}
     for tensor in graph.inputs:
@@ -85,13 +92,15 @@ def assemble(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> CaffeM
         outputs = _end_outputs(graph, net, blobs)
     except UnsupportedNodeError as refused:
         raise ConversionError(f"An output cannot be given a blob of its own: {refused.reason}.") from None
+    inputs = {tensor.name: tuple(tensor.shape) for tensor in graph.inputs}
     model = CaffeModel(
         name=graph.name or "net",
-        inputs={tensor.name: tuple(tensor.shape) for tensor in graph.inputs},
+        inputs=inputs,
         layers=net.layers,
         outputs=outputs,
         tensors={tensor: blob.name for tensor, blob in blobs.items()},
         notes=net.notes,
+        shape_program=ShapeProgram(inputs, net.layers, outputs.values(), net.sizes),
     )
     tidy(model, net.profile)
     for layer in model.layers:
@@ -114,11 +123,21 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
             )
         _require_shapes(node)
         made = function(read, net)
+        _rely_on_inputs(read, net)
         return made if isinstance(made, list) else [made]
     except UnsupportedNodeError as refused:
         shapes = f"{[_shape(t) for t in node.inputs]} -> {[_shape(t) for t in node.outputs]}"
         refusals.append(Refusal(node.name, node.op, shapes, refused.reason, refused.remedy))
         return [Blob(output.name, tuple(output.shape) if is_static(output) else ()) for output in node.outputs]
+
+
+def _rely_on_inputs(read: Node, net: NetBuilder) -> None:
+    """Rely on the whole shapes of what a node reads, where its lowering does not say what it relies on."""
+    node = read.raw
+    if node.op not in FOLLOWS or node.domain not in ("", None, DOMAIN):
+        for index in range(read.input_count):
+            if node.inputs[index].name and not read.is_constant(index):
+                net.sizes.exact(read.blob(index), why=f"{node.op} of a fixed shape")
 
 
 def _why(node: gs.Node) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from gluon2caffe.onnx2caffe import write
 from gluon2caffe.onnx2caffe.atomic import atomic_files, check_targets
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
 from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
+from gluon2caffe.onnx2caffe.sizes import ShapeProgram, Sizes
 
 
 class SavedModel(NamedTuple):
@@ -79,6 +81,7 @@ class CaffeModel:
         outputs: name of an output of the source -> the blob that holds it, in the order of the source.
         tensors: name of an ONNX tensor -> the blob that holds exactly its values and layout.
         notes: what the user should know about the layers, such as the approximations asked for.
+        shape_program: what the net makes of the shapes of its inputs; None for a model that was read from files.
 
     """
 
@@ -88,6 +91,7 @@ class CaffeModel:
     outputs: dict[str, str] = field(default_factory=dict)
     tensors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    shape_program: ShapeProgram | None = None
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name} {shape}" for name, shape in self.inputs.items())
@@ -95,6 +99,11 @@ class CaffeModel:
             f"<CaffeModel {self.name!r}: {inputs} -> {', '.join(self.outputs.values())}; "
             f"{len(self.layers)} layers, {self.parameter_count:,} parameters>"
         )
+
+    @cached_property
+    def sizes(self) -> Sizes | None:
+        """At which input sizes the model computes what its source computes; None for one that was read from files."""
+        return None if self.shape_program is None else Sizes(self.shape_program)
 
     @property
     def parameter_count(self) -> int:
@@ -161,7 +170,7 @@ class CaffeModel:
         layers = self._named_blobs()
         _check_names(layers)
         size = write.caffemodel_size(self.name, layers)
-        text = self.prototxt().encode("ascii")
+        text = f"{self._head()}{self.prototxt()}".encode("ascii")
         # The text goes into place last: a program ended by force between the two renames then leaves weights that no
         # reader opens by themselves, never a new net that readers would run with its weights missing.
         with atomic_files(*beside, saved.caffemodel, saved.prototxt, size=size + len(text)) as (*extra, weights, net):
@@ -170,6 +179,10 @@ class CaffeModel:
             write.write_caffemodel(weights, self.name, layers)
             net.write(text)
         return saved
+
+    def _head(self) -> str:
+        """The comment that the text begins with: at which input sizes the files are exact."""
+        return "" if self.sizes is None else f"# Exact at: {self.sizes.ascii_words}.\n"
 
     def _named_blobs(self) -> list[write.NamedBlobs]:
         return [(layer.message, layer.blobs) for layer in self.all_layers()]

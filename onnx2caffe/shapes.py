@@ -51,6 +51,11 @@ def has_shape_rule(kind: str) -> bool:
     return kind in _RULES
 
 
+def keeps_shape(kind: str) -> bool:
+    """Whether a layer of this type always makes a blob of the shape of its first bottom."""
+    return kind in _OF_ONE_SHAPE
+
+
 def net_shapes(inputs: Mapping[str, Shape], layers: Iterable[LayerParameter]) -> Iterator[LayerShapes]:
     """The shapes at each layer of a net, Input layers left out of it; what follows an unknown shape is unknown too.
 

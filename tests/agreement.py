@@ -163,9 +163,17 @@ def blob_shapes(converted: Conversion) -> dict[str, tuple[int, ...] | None]:
 
 
 def run(
-    converted: Conversion, fed: Mapping[str, np.ndarray], *, target: str = "ssd", readers: Sequence[str] = ()
+    converted: Conversion,
+    fed: Mapping[str, np.ndarray],
+    *,
+    target: str = "ssd",
+    readers: Sequence[str] = (),
+    reshape: bool = False,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Reader -> output blob -> values, on every reader that has the layers and for which `target` is meant."""
+    """Reader -> output blob -> values, on every reader that has the layers and for which `target` is meant.
+
+    `reshape` feeds the inputs as they are, whatever shapes the files have.
+    """
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         prototxt, caffemodel = converted.save(Path(folder) / "net")
@@ -181,7 +189,9 @@ def run(
             if not worker.takes(converted):
                 warnings.warn(f"{worker.name} {worker.version} fails on blobs of one axis: not run", stacklevel=2)
                 continue
-            results[worker.name] = worker.run(prototxt, caffemodel, fed, list(converted.outputs.values()))
+            results[worker.name] = worker.run(
+                prototxt, caffemodel, fed, list(converted.outputs.values()), reshape=reshape
+            )
             if worker.is_opencv:
                 results[worker.name] = through_opencvs_front_door(prototxt, caffemodel, fed, results[worker.name])
     if not results and not all(worker.takes(converted) for worker in workers()):
@@ -252,16 +262,22 @@ class LastingWorker:
         return PROFILES["ssd" if self.layer_types() >= SSD_LAYERS else "bvlc"].layers
 
     def run(
-        self, prototxt: Path, caffemodel: Path, fed: Mapping[str, np.ndarray], fetch: list[str]
+        self,
+        prototxt: Path,
+        caffemodel: Path,
+        fed: Mapping[str, np.ndarray],
+        fetch: list[str],
+        *,
+        reshape: bool = False,
     ) -> dict[str, np.ndarray]:
-        """Load the files and run them."""
+        """Load the files and run them, reshaped to the inputs where that is asked for."""
         if self._process is None:
             self._process = self._reader.start()
         try:
             session = Session.opened(self.name, self._process, prototxt, caffemodel)
             outputs = session.net.outputs
             assert set(outputs) == set(fetch), f"the net ends in {outputs}, the outputs are {fetch}"
-            return session.run(fed)
+            return session.run(fed, reshape=reshape)
         except ReaderError as error:
             self.close()
             raise AssertionError(f"{self.name}: {error}\n{prototxt.read_text()}") from None

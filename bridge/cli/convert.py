@@ -158,6 +158,7 @@ def _summary(
         counts={"layers": len(model.layers), "parameters": model.parameter_count},
         files=files,
         seconds=seconds,
+        exact_at="" if model.sizes is None else model.sizes.words,
         notes=model.notes,
         report=report,
         when_failed=f"the verification failed; {files[0]} and {files[1]} are kept.",
@@ -166,5 +167,6 @@ def _summary(
             "output_blobs": model.outputs,
             "preprocessing": preprocessing,
             "layer_origins": origin_map(model),
+            "sizes": None if model.sizes is None else model.sizes.as_data(),
         },
     )

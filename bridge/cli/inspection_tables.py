@@ -63,6 +63,7 @@ def _lines(seen: Inspection, files: Sequence[Path]) -> list[tuple[str, str]]:
         ("Output", [f"{name}  {_shape_text(shape)}" for name, shape in seen.outputs.items()]),
         *((label, [text]) for label, text in texts.items()),
         ("Heads", seen.heads.splitlines()),
+        ("Exact at", [] if seen.sizes is None else [seen.sizes["words"]]),
         ("Files", [f"{path}  {size_text(path.stat().st_size)}" for path in files]),
         ("Notes", grouped(seen.notes)),
     ]

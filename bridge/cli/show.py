@@ -34,6 +34,7 @@ class Summary:
         counts: of layers, parameters and the like, by their names in lower case.
         files: the files it wrote, or read.
         seconds: how long it took.
+        exact_at: the input sizes at which the files compute what the source does.
         notes: what the user should know.
         report: the verification, where there was one.
         when_failed: what to say when that did not pass.
@@ -46,6 +47,7 @@ class Summary:
     inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outputs: Mapping[str, Sequence[int]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    exact_at: str = ""
     notes: Sequence[str] = ()
     report: Report | None = None
     when_failed: str = ""
@@ -94,6 +96,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         ("Input", [tensor_text(name, shape) for name, shape in summary.inputs.items()]),
         ("Output", [tensor_text(name, shape) for name, shape in summary.outputs.items()]),
         *((name.capitalize(), [f"{count:,}"]) for name, count in summary.counts.items()),
+        ("Exact at", [summary.exact_at] if summary.exact_at else []),
         ("Files", [f"{path}  {size_text(path.stat().st_size)}" for path in summary.files]),
         ("Time", [f"{summary.seconds:.1f} s"]),
         ("Notes", grouped(summary.notes)),

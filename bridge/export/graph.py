@@ -16,6 +16,7 @@ from gluon2caffe.bridge.export.weights import own_values
 from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph
 from gluon2caffe.bridge.origins import record
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.sizes.marks import bind
 
 
 def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
@@ -103,6 +104,8 @@ def _fill_shapes(graph: Any, translation: Translation) -> None:
     for node in graph.nodes:
         node.name = node.outputs[0].name
         record(node, (translation.sources.get(node.name, node.name),))
+        for reason in translation.size_reasons.get(node.name, ()):
+            bind(node, reason)
         for tensor in node.outputs:
             tensor.shape = list(translation.shapes[tensor.name])
             tensor.dtype = translation.dtypes.get(tensor.name, np.dtype(np.float32))

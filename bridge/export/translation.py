@@ -35,6 +35,7 @@ class Translation:
     shapes: dict[str, Shape] = field(default_factory=dict)
     dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # tensor -> the node of the symbol it was made for
+    size_reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)  # tensor -> why it holds for one size only
 
 
 class NodeTranslator:
@@ -72,6 +73,9 @@ class NodeTranslator:
         result.constants.update(operator.constants)
         result.views.update(operator.views)
         result.sources.update({name: node.name for each in operator.nodes for name in each.output})
+        if operator.size_reasons:
+            made = [name for each in operator.nodes for name in each.output]
+            result.size_reasons.update(dict.fromkeys(made, tuple(operator.size_reasons)))
         result.shapes.update(operator.shapes)
         result.dtypes.update(operator.dtypes)
         return operator

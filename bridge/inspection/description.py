@@ -82,6 +82,8 @@ class Inspection:
         parameters: how many numbers the weights hold, each array counted once.
         notes: what the user should know about the Caffe net.
         heads: the description of an SSD's heads.
+        sizes: at which input sizes the Caffe net computes what its source does, as `Sizes.as_data` gives it; None for
+            Caffe files and where nodes are refused.
     """
 
     source: str
@@ -94,6 +96,7 @@ class Inspection:
     parameters: int
     notes: tuple[str, ...] = ()
     heads: str = ""
+    sizes: dict[str, Any] | None = None
 
     @property
     def convertible(self) -> bool:

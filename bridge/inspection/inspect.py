@@ -62,7 +62,9 @@ def inspect_intermediate(made: Intermediate, source: Source) -> Inspection:
     inputs = {tensor.name: tuple(tensor.shape) for tensor in graph.inputs}
     outputs: dict[str, Any] = {tensor.name: tuple(tensor.shape or ()) for tensor in graph.outputs}
     net, blobs, refusals = lower_nodes(graph, target=target, options=lowering_options(made.options))
-    layers = net.layers if refusals else assemble(graph, net, blobs).layers
+    model = None if refusals else assemble(graph, net, blobs)
+    layers = net.layers if model is None else model.layers
+    sizes = None if model is None else model.sizes
     rows = layer_rows(layers, sources, inputs)
     refused = {refusal.node: refusal for refusal in refusals}
     return Inspection(
@@ -82,6 +84,7 @@ def inspect_intermediate(made: Intermediate, source: Source) -> Inspection:
         refusals=tuple(refusals),
         parameters=parameters,
         notes=(*made.notes, *net.notes),
+        sizes=None if sizes is None else sizes.as_data(),
         heads="" if made.heads is None else str(made.heads),
     )
 

@@ -10,6 +10,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.surgery import redirect_readers
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.sizes.marks import bind, from_size
 
 
 def choose_branches(graph: gs.Graph) -> bool:
@@ -27,6 +28,9 @@ def _put_in(choice: gs.Node, graph: gs.Graph) -> None:
     if not isinstance(taken, gs.Graph) or len(taken.outputs) != len(choice.outputs):
         raise SourceError(f"The If node {choice.name!r} has no branch that fits its outputs.")
     title = choice.outputs[0].name
+    if from_size(choice.inputs[0]) is not None:
+        for node in taken.nodes:
+            bind(node, "a branch that is chosen by a shape")
     outer = set(map(id, graph.tensors().values()))
     inner = {id(tensor): tensor for node in taken.nodes for tensor in (*node.inputs, *node.outputs)}
     for tensor in inner.values():

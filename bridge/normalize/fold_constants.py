@@ -16,6 +16,7 @@ from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.sizes.marks import bound_by, from_size, mark_constant
 from gluon2caffe.onnx2caffe.surgeon import node_proto
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -24,6 +25,8 @@ LARGEST_GROWN = 1 << 24
 """Most numbers that a node may make out of fewer; what is no larger than its inputs is always computed."""
 
 _LARGEST_SHAPE = 1024
+
+_MOVES_FIRST = frozenset(("Gather", "Slice", "Squeeze", "Unsqueeze", "Reshape", "Cast", "Identity", "Transpose"))
 
 # Their value depends on more than their inputs, or is no array.
 _RANDOM = "RandomNormal RandomUniform RandomNormalLike RandomUniformLike Multinomial Bernoulli"
@@ -96,6 +99,7 @@ def _fold_shapes(graph: gs.Graph) -> bool:
             values = np.array(math.prod(shape), np.int64)
         else:
             values = np.array(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))], np.int64)
+        mark_constant(node.outputs[0])
         _become_constant(node.outputs[0], values)
         changed = True
     return changed
@@ -107,6 +111,7 @@ def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
     _refuse_growth(node, graph)
     feeds = {tensor.name: np.asarray(tensor.values) for tensor in node.inputs if tensor.name}
     model = _model(node, graph, [_value_info(name, values) for name, values in feeds.items()], [])
+    _mark_outputs(node, model, feeds)
     try:
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(model).run(None, feeds)
@@ -122,6 +127,22 @@ def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
                 # A view, as a Reshape gives: neither may be written to for the sake of one reader any more.
                 values, source.values = _read_only(values), _read_only(source.values)
         _become_constant(tensor, values)
+
+
+def _mark_outputs(node: gs.Node, model: onnx.ModelProto, feeds: dict[str, Array]) -> None:
+    """Hand on which values come from shapes: place by place where the node only moves them, else all."""
+    masks = {tensor.name: mask for tensor in node.inputs if (mask := from_size(tensor)) is not None}
+    if bound_by(node):
+        masks = {name: np.ones(values.shape, bool) for name, values in feeds.items()}
+    if not masks:
+        return
+    moved = [node.inputs[0].name] if node.op in _MOVES_FIRST else list(feeds)
+    places: list[Any] = [True] * len(node.outputs)
+    if (node.op in _MOVES_FIRST or node.op == "Concat") and masks.keys() <= set(moved):
+        seen = {name: masks.get(name, np.zeros(feeds[name].shape, bool)).astype(feeds[name].dtype) for name in moved}
+        places = list(ReferenceEvaluator(model).run(None, {**feeds, **seen}))
+    for tensor, each in zip((tensor for tensor in node.outputs if tensor.name), places, strict=False):
+        mark_constant(tensor, each)
 
 
 def _read_only(values: Array) -> Array:

@@ -10,6 +10,7 @@ from gluon2caffe.bridge.normalize.decompose.batch_norm import decompose_training
 from gluon2caffe.bridge.normalize.drop_empty import drop_empty
 from gluon2caffe.bridge.normalize.fold_constants import fold_constants
 from gluon2caffe.bridge.normalize.infer_shapes import infer_shapes
+from gluon2caffe.bridge.normalize.mark_sizes import mark_sizes
 from gluon2caffe.onnx2caffe.surgeon import remove_dead
 
 
@@ -21,6 +22,7 @@ def infer_and_fold(graph: gs.Graph) -> bool:
         steps = (write_canonical_forms, decompose_training_batch_norm, fold_constants, choose_branches, drop_empty)
         done = [step(graph) for step in steps]
         if not any(done):
+            mark_sizes(graph)
             return changed
         remove_dead(graph)
         changed = True

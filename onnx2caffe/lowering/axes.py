@@ -33,11 +33,14 @@ def as_planes(net: NetBuilder, x: Blob, first: int, last: int, *, part: str = "p
 
 def linear_along(net: NetBuilder, x: Blob, axis: int, matrix: Array, *, part: str = "along") -> Blob:
     """`matrix` (M, L) times the vectors along `axis` (L), which gets the length M."""
+    net.sizes.exact(x, [axis], "a matrix along an axis")
     top = (*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1 :])
     if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix), dtype=matrix.dtype)):
         return x
     matrix = np.ascontiguousarray(matrix, np.float32)
     behind = prod(x.shape[axis + 1 :])
+    if behind == 1 or not net.profile.has("Permute"):
+        net.sizes.exact(x, range(axis, x.rank), "a matrix along an axis")
     if axis and behind == 1 and (axis == 1 or net.profile.limits.inner_product_axes):
         y = layers.inner_product(net, layers.reshape(net, x, x.shape[: axis + 1]), matrix, None, axis=axis, part=part)
         return layers.reshape(net, y, top, part="shape")
@@ -84,11 +87,13 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
 
     """
     length, indices = x.shape[axis], list(indices)
+    net.sizes.exact(x, [axis] if net.profile.has("Slice") else None, "picked places")
     steps = {b - a for a, b in pairwise(indices)}
     if len(indices) == 1 or steps == {1}:
         return _range(net, x, axis, indices[0], len(indices), part)
     if len(steps) == 1 and min(steps) > 1 and net.profile.has("Pooling"):
         (step,) = steps
+        net.sizes.exact(x, why="picked places")
         used = _range(net, x, axis, indices[0], indices[-1] - indices[0] + 1, part)
         planes = as_planes(net, used, axis, axis + 1)
         picked = layers.pooling(net, planes, "MAX", (1, 1), (step, 1), (0, 0), part="every")
@@ -168,6 +173,8 @@ def repeat(net: NetBuilder, x: Blob, axis: int, times: int) -> Blob:
 def enlarge(net: NetBuilder, x: Blob, shape: tuple[int, ...]) -> Blob:
     """`x` repeated to `shape` along its axes of length 1, as ONNX broadcasts."""
     aligned = (*[1] * (len(shape) - x.rank), *x.shape)
+    repeated = [x.rank - len(shape) + axis for axis, own in enumerate(aligned) if own == 1 != shape[axis]]
+    net.sizes.exact(x, [axis for axis in repeated if axis >= 0], "repeated")
     if any(own not in (1, full) for own, full in zip(aligned, shape, strict=True)):
         raise UnsupportedNodeError(f"{x.shape} cannot be broadcast to {shape}")
     x = layers.reshape(net, x, aligned, part="aligned")

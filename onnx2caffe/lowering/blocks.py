@@ -44,6 +44,8 @@ def space_to_depth(node: Node, net: NetBuilder) -> Blob:
     x, size = node.blob(), node.attr("blocksize", 1)
     if x.shape[2] % size or x.shape[3] % size:
         raise UnsupportedNodeError(f"its blocks of {size} do not divide {x.shape}")
+    for axis in (2, 3):
+        net.sizes.alike(x, axis, size, lambda length: length % size, "whole blocks")
     if node.attr("mode", "DCR") == "CRD":
         taps = np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size)
         weight, group = np.tile(taps, (x.shape[1], 1, 1, 1)), x.shape[1]

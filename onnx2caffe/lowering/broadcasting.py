@@ -48,6 +48,13 @@ def _materialised(constant: Array, full: Shape) -> tuple[Array, int]:
     return np.broadcast_to(constant.reshape(constant.shape[first : last + 1]), target), first
 
 
+def rely_on_constant(net: NetBuilder, x: Blob, constant: Array) -> None:
+    """Rely on the lengths of `x` beside which the constant has lengths of its own."""
+    behind = x.rank - constant.ndim
+    long = [behind + axis for axis, length in enumerate(constant.shape) if length != 1 and behind + axis >= 0]
+    net.sizes.exact(x, long, "a constant of this shape")
+
+
 def number(constant: Array) -> float | None:
     """The one value that the constant has everywhere; None where it varies."""
     first = float(constant.reshape(-1)[0])
@@ -56,6 +63,7 @@ def number(constant: Array) -> float | None:
 
 def multiply_constant(net: NetBuilder, x: Blob, constant: Array, part: str = "") -> Blob:
     """x·constant, as Power for one number and Scale for more."""
+    rely_on_constant(net, x, constant)
     x = enlarge_to(net, x, constant)
     value = number(constant)
     if value is not None:
@@ -87,6 +95,7 @@ def _written_constant(net: NetBuilder, like: Blob, constant: Array) -> Blob:
 
 def add_constant(net: NetBuilder, x: Blob, constant: Array, part: str = "", *, sign: float = 1.0) -> Blob:
     """sign·x + constant, as Power for one number and Scale with a bias for more (not every reader has Bias)."""
+    rely_on_constant(net, x, constant)
     x = enlarge_to(net, x, constant)
     value = number(constant)
     if value is not None:
@@ -110,6 +119,7 @@ def affine(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, part: st
 
 def constant_blob(net: NetBuilder, like: Blob, constant: Array) -> Blob:
     """A blob shaped like another that holds a constant: 0·x + constant."""
+    rely_on_constant(net, like, constant)
     value = number(constant)
     if value is not None:
         return layers.constant_like(net, like, value, part="constant")
@@ -137,6 +147,10 @@ def multiply(net: NetBuilder, a: Blob, b: Blob) -> Blob:
     """a·b, broadcast where Scale can."""
     if a.shape == b.shape:
         return layers.eltwise(net, [a, b], "PROD")
+    for blob, other in ((a, b), (b, a)):
+        beside = _aligned(other.shape, blob.rank)[-blob.rank :]
+        ones = [axis for axis in range(blob.rank) if blob.shape[axis] == 1 and beside[axis] != 1]
+        net.sizes.exact(blob, ones, "broadcast")
     large, small = (a, b) if np.prod(a.shape) >= np.prod(b.shape) else (b, a)
     # Where each is longer than the other along some axis, one of them is repeated first.
     shape = tuple(np.broadcast_shapes(a.shape, b.shape))

@@ -28,9 +28,25 @@ def conv(node: Node, net: NetBuilder) -> Blob:
     x = as_picture(net, node.blob())
     weight, bias = _weight(node), node.optional_constant(2)
     stride, dilation = spatial_pair(node, "strides", 1), spatial_pair(node, "dilations", 1)
+    _rely_on_pads(node, net, x, pair(weight.shape[2:]), stride, dilation)
     pads = window_pads(node, x, pair(weight.shape[2:]), stride, dilation)
     y = _convolved(net, x, weight, bias, pads=pads, stride=stride, dilation=dilation, group=node.attr("group", 1))
     return from_picture(net, y, node.shape())
+
+
+def _rely_on_pads(node: Node, net: NetBuilder, x: Blob, kernel: Pair, stride: Pair, dilation: Pair) -> None:
+    """Rely on lengths of `x` that have the same pads, which `auto_pad` lets depend on them."""
+    if node.attr("auto_pad", "NOTSET") not in ("SAME_UPPER", "SAME_LOWER"):
+        return
+    for i in range(2):
+
+        def pads(size: int, i: int = i) -> object:
+            sizes = [size if axis == i else x.shape[2 + axis] for axis in range(2)]
+            before, after = axis_pads(node, sizes, kernel, stride, dilation)
+            return before[i], after[i]
+
+        reach = dilation[i] * (kernel[i] - 1) + 1
+        net.sizes.alike(x, 2 + i, stride[i], pads, "auto_pad", least=reach + stride[i])
 
 
 def _convolved(
@@ -52,13 +68,14 @@ def _convolved(
         else:
             weight, before = longer, (max(before[0], after[0]), max(before[1], after[1]))
     if net.profile.has_quirk(Fault.DEPTHWISE_OVER_ONE_ROW):
-        weight, before = _without_padding_taps(x, weight, before, dilation)
+        weight, before = _without_padding_taps(net, x, weight, before, dilation)
     return layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
 
 
 def _conv_of_volume(node: Node, net: NetBuilder) -> Blob:
     """A convolution of pictures, the depths of the result in the batch, with the depths that each reads as channels."""
     x, weight, bias = node.blob(), node.constant(1), node.optional_constant(2)
+    net.sizes.exact(x, why="a convolution of volumes")
     (n, channels, _, height, width), (depths, *size) = x.shape, node.shape()[2:]
     made, taps = weight.shape[0], weight.shape[2]
     stride, dilation = (node.attr(name, [1, 1, 1]) for name in ("strides", "dilations"))
@@ -87,7 +104,7 @@ def _conv_of_volume(node: Node, net: NetBuilder) -> Blob:
     return layers.reshape(net, transpose(net, y, (0, 2, 1, 3), part="channels_first"), node.shape(), part="volume")
 
 
-def _without_padding_taps(x: Blob, weight: Array, pad: Pair, dilation: Pair) -> tuple[Array, Pair]:
+def _without_padding_taps(net: NetBuilder, x: Blob, weight: Array, pad: Pair, dilation: Pair) -> tuple[Array, Pair]:
     """The weight without the rows and columns that only ever see padding, where an input of one row or column has them.
 
     Kernel 2·pad + 1 over one row: only the middle tap meets it.
@@ -95,7 +112,13 @@ def _without_padding_taps(x: Blob, weight: Array, pad: Pair, dilation: Pair) -> 
     pads = list(pad)
     for i in range(2):
         taps = weight.shape[2 + i]
-        if x.shape[2 + i] == 1 and pads[i] and taps == 2 * pads[i] + 1 and dilation[i] == 1:
+        if not (pads[i] and taps == 2 * pads[i] + 1 and dilation[i] == 1):
+            continue
+        if x.shape[2 + i] > 1:
+            if weight.shape[1] == 1 and taps == 3:
+                net.sizes.at_least(x, 2 + i, 2, "a depthwise 3×3 kernel over one row, which OpenCV misreads")
+        else:
+            net.sizes.exact(x, [2 + i], "a kernel over one row")
             middle = (slice(None),) * (2 + i) + (slice(pads[i], pads[i] + 1),)
             weight, pads[i] = weight[middle], 0
     return weight, (pads[0], pads[1])
@@ -130,6 +153,8 @@ def conv_transpose(node: Node, net: NetBuilder) -> Blob:
     stride, dilation = spatial_pair(node, "strides", 1), spatial_pair(node, "dilations", 1)
     weight, dilation = spread_where_needed(net, weight, dilation)
     size = pair((1, *node.shape()[2:])[-2:])
+    if node.attr("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID") or node.has_attr("output_shape"):
+        net.sizes.exact(x, why="the size of its result is given")
     begin = _first_cut(node, full_size(x, weight, stride, dilation), size)
     group = node.attr("group", 1)
     y = transposed(net, x, weight, bias, stride=stride, dilation=dilation, group=group, begin=begin, size=size)

@@ -20,6 +20,7 @@ from gluon2caffe.onnx2caffe.lowering.padding import axis_pads, pair
 from gluon2caffe.onnx2caffe.lowering.reductions import largest, mean
 from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
 from gluon2caffe.onnx2caffe.lowering.window import Window
+from gluon2caffe.onnx2caffe.lowering.window_sizes import rely_on_maximum, rely_on_mean
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
 
@@ -37,6 +38,8 @@ def _by_pictures(node: Node, net: NetBuilder, pool: PoolPicture) -> Blob:
     if axes not in (1, 2, 3):
         raise UnsupportedNodeError(f"it works on {axes} spatial axes (input shape {x.shape}); Caffe has two")
     windows = _windows(node, x)
+    if axes != 2 or any(window.dilation != 1 for window in windows):
+        net.sizes.exact(x, why="windows over one or three axes, or with gaps")
     if axes == 2:
         return pool(net, x, (windows[0], windows[1]))
     behind = prod(x.shape[3:]) if axes == 3 else 1
@@ -115,12 +118,13 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
     """MAX pooling; padding never wins in either."""
     if node.output_count > 1:
         raise UnsupportedNodeError("its second output (indices) has no counterpart")
-    return _by_pictures(node, net, _maximum)
+    return _by_pictures(node, net, lambda net, x, windows: _maximum(node, net, x, windows))
 
 
-def _maximum(net: NetBuilder, x: Blob, windows: Windows) -> Blob:
+def _maximum(node: Node, net: NetBuilder, x: Blob, windows: Windows) -> Blob:
     if _is_idle(windows):
         return x
+    rely_on_maximum(node, net, x, windows)
     x, windows = _without_gaps(net, x, windows)
     y = _pool(net, x, "MAX", windows)
     if y is None:
@@ -142,10 +146,10 @@ def average_pool(node: Node, net: NetBuilder) -> Blob:
     depthwise convolution instead.
     """
     include_pad = bool(node.attr("count_include_pad", 0))
-    return _by_pictures(node, net, lambda net, x, windows: _mean(net, x, windows, include_pad))
+    return _by_pictures(node, net, lambda net, x, windows: _mean(node, net, x, windows, include_pad))
 
 
-def _mean(net: NetBuilder, x: Blob, windows: Windows, include_pad: bool) -> Blob:
+def _mean(node: Node, net: NetBuilder, x: Blob, windows: Windows, include_pad: bool) -> Blob:
     if _is_idle(windows):
         return x
     kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
@@ -154,6 +158,7 @@ def _mean(net: NetBuilder, x: Blob, windows: Windows, include_pad: bool) -> Blob
     divisors = [np.array([w.inside(i, padded=include_pad) for i in range(w.count)], np.float64) for w in windows]
     whole = all(w.last_end() <= w.size + w.before and w.dilation == 1 for w in windows)
     y = _pool(net, x, "AVE", windows) if whole and all(_keeps_phase(w) for w in windows) else None
+    rely_on_mean(node, net, x, windows, pooled=y is not None, include_pad=include_pad)
     if y is None:
         before = pair([w.before for w in windows])
         beyond = pair([max(0, w.last_end() - w.size) for w in windows])

@@ -24,6 +24,8 @@ def computed_product(net: NetBuilder, a: Blob, b: Blob) -> Blob:
         UnsupportedNodeError: there would be more than 2²⁶ products (256 MB) at once.
 
     """
+    net.sizes.exact(a, why="a product of computed matrices")
+    net.sizes.exact(b, why="a product of computed matrices")
     batch = tuple(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
     (m, k), n = a.shape[-2:], b.shape[-1]
     if prod(batch) * m * k * n > MOST_PRODUCTS:
@@ -50,6 +52,7 @@ def batched_product(net: NetBuilder, x: Blob, matrices: Array) -> Blob:
 
     The axes of x in front of those that the matrices vary along become Caffe's batch.
     """
+    net.sizes.exact(x, why="a product with several matrices")
     batch = tuple(np.broadcast_shapes(x.shape[:-2], matrices.shape[:-2]))
     x = _with_batch(net, x, batch, "batch")
     own = matrices.shape[:-2]

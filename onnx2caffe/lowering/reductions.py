@@ -26,7 +26,7 @@ def total(net: NetBuilder, x: Blob, axes: Iterable[int]) -> Blob:
 
 def largest(net: NetBuilder, x: Blob, axes: Iterable[int]) -> Blob:
     """The maximum over `axes`."""
-    return _over_runs(net, x, axes, lambda net, x, first, last: _pooled(net, x, first, last, "MAX"))
+    return _over_runs(net, x, axes, _largest_of_run)
 
 
 def smallest(net: NetBuilder, x: Blob, axes: Iterable[int]) -> Blob:
@@ -43,6 +43,7 @@ def product(net: NetBuilder, x: Blob, axes: Iterable[int]) -> Blob:
 def _over_runs(net: NetBuilder, x: Blob, axes: Iterable[int], reduce: Run) -> Blob:
     """Reduce one run of neighbouring axes after the other, the last first; axes of length 1 join any run."""
     reduced = set(axes)
+    _rely(net, x, reduced, reduce)
     if all(x.shape[axis] == 1 for axis in reduced):
         return x
     last = x.rank
@@ -57,6 +58,18 @@ def _over_runs(net: NetBuilder, x: Blob, axes: Iterable[int], reduce: Run) -> Bl
             x = layers.reshape(net, reduce(net, x, first, last), top, part="shape")
         last = max(first - 1, 0) if first == last else first
     return x
+
+
+def _rely(net: NetBuilder, x: Blob, reduced: set[int], reduce: Run) -> None:
+    """Rely on the lengths of the axes: a global pooling alone takes any; and on those of 1, which join any run."""
+    ones = [axis for axis, length in enumerate(x.shape) if length == 1 and axis]
+    if x.rank == 4 and reduced == {2, 3} and reduce in (_mean_of_run, _largest_of_run) and x.shape[2] * x.shape[3] > 1:
+        return
+    net.sizes.exact(x, sorted({*reduced, *ones}), "a reduction of fixed lengths")
+
+
+def _largest_of_run(net: NetBuilder, x: Blob, first: int, last: int) -> Blob:
+    return _pooled(net, x, first, last, "MAX")
 
 
 def _pooled(net: NetBuilder, x: Blob, first: int, last: int, method: str) -> Blob:

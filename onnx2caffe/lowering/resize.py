@@ -65,6 +65,8 @@ def _resize(
     regions: list[tuple[float, float]] | None = None,
 ) -> Blob:
     x, shape = node.blob(), node.shape()
+    if scales is None:
+        net.sizes.exact(x, why="a resize to given lengths")
     if how.mode not in ("nearest", "linear", "cubic"):
         raise UnsupportedNodeError(f"resize mode {how.mode!r}")
     matrices = [

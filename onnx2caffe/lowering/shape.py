@@ -1,4 +1,4 @@
-"""Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Concat, Split, Tile, Expand, Identity, Dropout, Cast."""
+"""Transpose, Concat, Split, Tile, Expand, Identity, Dropout, Cast."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import reduce
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge, join, pieces, repeat
 from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside
@@ -20,15 +19,6 @@ FLOATS = frozenset({1, 10, 11, 16})
 WHOLE = frozenset({6, 7, 12, 13})
 BOOL = 9
 ROUNDED = {10: "float16", 16: "bfloat16"}
-
-
-@lowering("Reshape")
-@lowering("Flatten")
-@lowering("Squeeze")
-@lowering("Unsqueeze")
-def reshape(node: Node, net: NetBuilder) -> Blob:
-    """The same numbers in the shape that shape inference found."""
-    return layers.reshape(net, node.blob(), node.shape())
 
 
 @lowering("Transpose")

@@ -35,6 +35,8 @@ def _flat(node: Node, net: NetBuilder, function: AlongAxis) -> Blob:
     """The meaning before opset 13: over all axes from `axis` on."""
     x = node.blob()
     axis = axis_of(node.attr("axis", 1), x.rank)
+    if axis != x.rank - 1:
+        net.sizes.exact(x, range(axis, x.rank), "a softmax over several axes")
     if axis == x.rank - 1 or layers.flattened(x, axis) == x.shape[axis]:
         return function(net, x, axis)
     # Two axes at least: OpenCV has no blobs of one.

@@ -59,6 +59,12 @@ class Window:
         """One beyond the last position that the windows cover."""
         return (self.count - 1) * self.stride - self.before + self.reach
 
+    def in_convolution(self) -> int:
+        """How many windows a convolution makes beyond `count`, with the pad `before` on both sides or whole windows."""
+        beyond = max(0, self.last_end() - self.size)
+        behind = beyond if self.before != beyond else self.before
+        return (self.size + self.before + behind - self.reach) // self.stride + 1 - self.count
+
     def inside(self, index: int, *, padded: bool) -> int:
         """Number of positions of window `index` that lie in the input, or in the padded input."""
         low, high = (-self.before, self.size + self.after) if padded else (0, self.size)

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from agreement import LastingWorker, random_inputs, workers
 from graphs import Example
+from other_sizes import check_sizes
 
 import gluon2caffe
 from gluon2caffe.bridge.conversion import Conversion
@@ -58,6 +59,7 @@ def verdict(example: Example) -> str:
         converted = gluon2caffe.to_caffe(given, **example.options)
     except ConversionError:
         return REFUSED
+    check_sizes(source, converted, example.options)
     expected = _expected(example, converted, fed)
     if not all(np.isfinite(values).all() and np.abs(values).max() < 1e6 for values in expected.values()):
         return INVALID

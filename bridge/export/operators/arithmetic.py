@@ -182,6 +182,7 @@ def reciprocal_root(op: Operator) -> None:
 @translates("_contrib_div_sqrt_dim", shape=same)
 def divide_by_root_of_width(op: Operator) -> None:
     """Division by the square root of the last axis's size."""
+    op.binds_size("division by the root of a length")
     op.result("Div", [op.inputs[0].name, op.constant("root", op.shape[-1] ** 0.5)])
 
 

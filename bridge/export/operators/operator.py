@@ -30,12 +30,17 @@ class Operator(NodeReader):
         self.views: dict[str, tuple[str, Shape]] = {}
         self.shapes: dict[str, Shape] = dict(zip(node.tensors, node.shapes, strict=True))
         self.dtypes: dict[str, np.dtype[Any]] = dict.fromkeys(node.tensors, np.dtype(np.float32))
+        self.size_reasons: list[str] = []
         self._tensors = node.tensors
 
     @property
     def output_shape(self) -> Shape:
         """Shape of the first output."""
         return self.output_shapes[0]
+
+    def binds_size(self, why: str) -> None:
+        """Say that the translation holds for the size of the net's inputs alone, for a reason its nodes do not show."""
+        self.size_reasons.append(why)
 
     def constant(self, label: str, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
         """Add a constant of its own; returns its tensor name."""

@@ -98,6 +98,7 @@ def _global_average(op: Operator) -> None:
 
 def _global_sum(op: Operator) -> None:
     mean = op.step("GlobalAveragePool", [op.inputs[0].name], op.output_shape)
+    op.binds_size("a sum over all places, as a mean times their number")
     op.result("Mul", [mean, op.constant("count", prod(op.shape[2:]))])
 
 
@@ -105,7 +106,11 @@ def _max(op: Operator) -> None:
     windows = _Windows.of(op)
     if any(start >= size for start, size in zip(windows.last_start, op.shape[2:], strict=True)):
         raise NotExactError("the last window holds nothing but padding, where MXNet's maximum is -3.4e38")
-    op.result("MaxPool", [op.inputs[0].name], **windows.attributes(windows.pad + windows.pad))
+    attributes = windows.attributes(windows.pad + windows.pad)
+    if op.text("pooling_convention", "valid") == "full":
+        # Rounded up at every size, also where nothing is left over at this one.
+        attributes["ceil_mode"] = 1
+    op.result("MaxPool", [op.inputs[0].name], **attributes)
 
 
 def _average(op: Operator) -> None:
@@ -161,6 +166,8 @@ def _refuse_power(power: int) -> None:
 def _mean_of_whole_windows(op: Operator, windows: _Windows, source: str | None = None) -> str:
     """AveragePool of the input, or of `source`, with as many zeros around it as the windows reach."""
     ends = tuple(p + over for p, over in zip(windows.pad, windows.overhang, strict=True))
+    if op.text("pooling_convention", "valid") != "valid":
+        op.binds_size("padding until the last window is whole")
     return op.step(
         "AveragePool",
         [_padded(op, source or op.inputs[0].name, windows.pad, ends)],
@@ -200,6 +207,8 @@ def adaptive_average_pooling(op: Operator) -> None:
     """
     data = op.inputs[0].name
     sizes, wanted = op.shape[2:], op.output_shape[2:]
+    if wanted != (1, 1):
+        op.binds_size("adaptive pooling")
     if wanted == (1, 1):
         op.result("GlobalAveragePool", [data])
     elif wanted == sizes:

@@ -48,6 +48,7 @@ def _scales(op: NodeReader) -> tuple[float, float]:
 @translates("_contrib_BilinearResize2D", shape=_bilinear_resize_shape)
 def bilinear_resize(op: Operator) -> None:
     """Linear Resize to the size MXNet infers, in whichever of its modes; ``align_corners`` is on unless given."""
+    op.binds_size("a bilinear resize")
     mode = "align_corners" if op.flag("align_corners", True) else "half_pixel"
     _finish_resize(op, op.inputs[0].name, mode="linear", coordinate_transformation_mode=mode)
 
@@ -73,7 +74,9 @@ def upsampling(op: Operator) -> None:
     if kind == "bilinear":
         _bilinear_upsampling(op)
     elif len(op.inputs) == 1:
-        _finish_resize(op, op.inputs[0].name, **_NEAREST)
+        scale = float(op.integer("scale"))
+        scales = op.constant("scales", (1.0, 1.0, scale, scale))
+        op.result("Resize", [op.inputs[0].name, "", scales], **_NEAREST)
     else:
         _upsample_several(op)
 
@@ -96,6 +99,7 @@ def _bilinear_upsampling(op: Operator) -> None:
 
 def _upsample_several(op: Operator) -> None:
     """Bring all inputs to one size, then join them."""
+    op.binds_size("inputs brought to one size")
     size = op.output_shape[2:]
     parts = [_nearest_step(op, tensor, (*tensor.shape[:2], *size)) for tensor in op.inputs]
     if op.text("multi_input_mode", "concat") == "sum":

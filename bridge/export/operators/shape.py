@@ -26,7 +26,17 @@ def reshape(op: Operator) -> None:
     """Reshape to the inferred shape, which settles all of MXNet's codes 0, -1, -2, -3, -4."""
     if prod(op.shape) != prod(op.output_shape):  # MXNet infers it all the same, and reads beyond its memory
         raise NotExactError(f"reshape to {op.output_shape}, which has another number of values")
-    op.result("Reshape", [op.inputs[0].name, op.shape_constant("shape", op.output_shape)])
+    if op.kind == "reshape_like":
+        op.binds_size("reshaped like another tensor")
+    op.result("Reshape", [op.inputs[0].name, op.shape_constant("shape", _open_lengths(op))])
+
+
+def _open_lengths(op: Operator) -> Shape:
+    """The lengths with those left open that the codes 0 and -1 leave open, which mean the same in ONNX."""
+    codes = op.integers("shape")
+    if op.kind != "Reshape" or op.flag("reverse", False) or any(code < -1 for code in codes):
+        return op.output_shape
+    return codes or op.output_shape
 
 
 def _expanded_shape(op: NodeReader) -> list[Shape]:
@@ -126,6 +136,7 @@ def _widened(shape: Shape, wanted: Shape) -> Shape:
 @translates("broadcast_like", shape=_broadcast_like_shape)
 def broadcast(op: Operator) -> None:
     """Expand to the inferred shape."""
+    op.binds_size("repeated to a size")
     op.result("Expand", [op.inputs[0].name, op.shape_constant("shape", op.output_shape)])
 
 

@@ -66,6 +66,7 @@ def _like_shape(op: NodeReader) -> list[Shape]:
 @translates("slice_like", shape=_like_shape)
 def slice_like(op: Operator) -> None:
     """The first elements, as many as the second input has, along some axes or all."""
+    op.binds_size("cut to the size of another tensor")
     _finish_slice(op, _like_cuts(op))
 
 
@@ -80,6 +81,7 @@ def _crop_shape(op: NodeReader) -> list[Shape]:
 @translates("Crop", shape=_crop_shape)
 def crop(op: Operator) -> None:
     """A window of the spatial axes, of the second input's size or of ``h_w``, at an offset or centred."""
+    op.binds_size("cut to a size")
     sizes = op.output_shape[2:]
     offsets = op.integers("offset", (0, 0))
     if op.flag("center_crop", False):
@@ -189,6 +191,8 @@ def _finish_slice(op: Operator, cuts: Cuts) -> None:
     """Slice each axis from start to end (exclusive) by step."""
     taken = {axis: cut for axis, cut in cuts.items() if cut != (0, op.shape[axis], 1)}
     if not taken:
+        if any(axis > 1 for axis in cuts):
+            op.binds_size("a slice that takes everything")
         op.result("Identity", [op.inputs[0].name])
         return
     starts, ends, steps = zip(*taken.values(), strict=True)

@@ -103,7 +103,9 @@ class Session:
             raise ReaderError(f"{reader}: {error}") from None
         return cls(reader, worker, net, shows_all)
 
-    def run(self, inputs: Mapping[str, FloatArray], fetch: Sequence[str] | None = None) -> dict[str, FloatArray]:
+    def run(
+        self, inputs: Mapping[str, FloatArray], fetch: Sequence[str] | None = None, *, reshape: bool = False
+    ) -> dict[str, FloatArray]:
         """Run the net and return the blobs asked for, as float32 arrays.
 
         Args:
@@ -111,6 +113,7 @@ class Session:
                 may hold several samples along axis 0: they are run one by one, and the results joined along axis 0.
             fetch: the blobs to return, intermediate ones included, which the reader is asked for in ways of its own.
                 None means the net's outputs in the order of the prototxt, fetched as the reader's users fetch them.
+            reshape: feed the inputs as they are: the net is reshaped to them, as its users do.
 
         Raises:
             ReaderError: inputs that do not fit, unknown blobs, results that cannot be joined, or the reader fails.
@@ -122,8 +125,9 @@ class Session:
             what = "blob" if self._shows_all else "output"
             raise ReaderError(f"{self._reader}: the net has no {what} named {', '.join(unknown)}")
         run_once = self._outputs if fetch is None or not self._shows_all else self._blobs
+        shapes = {name: array.shape for name, array in inputs.items()} if reshape else self.net.inputs
         try:
-            return join_samples([run_once(sample, blobs) for sample in split_samples(inputs, self.net.inputs)])
+            return join_samples([run_once(sample, blobs) for sample in split_samples(inputs, shapes)])
         except ValueError as error:
             raise ReaderError(f"{self._reader}: {error}") from None
 

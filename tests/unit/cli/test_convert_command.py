@@ -38,9 +38,10 @@ def test_writes_the_pair_and_says_what_it_is(run: Run, net: Path, folder: Path) 
         ["Parameters", "108"],
     ]
     sizes = {name: f"{(folder / name).stat().st_size} bytes" for name in ("caffe.prototxt", "caffe.caffemodel")}
-    assert lines[5] == ["Files", "caffe.prototxt", sizes["caffe.prototxt"]]
-    assert lines[6] == ["", "caffe.caffemodel", sizes["caffe.caffemodel"]]
-    assert len(lines) == 8 and re.fullmatch(r"Time +\d+\.\d s", " ".join(lines[7]))
+    assert lines[5] == ["Exact at", "any size, any batch"]
+    assert lines[6] == ["Files", "caffe.prototxt", sizes["caffe.prototxt"]]
+    assert lines[7] == ["", "caffe.caffemodel", sizes["caffe.caffemodel"]]
+    assert len(lines) == 9 and re.fullmatch(r"Time +\d+\.\d s", " ".join(lines[8]))
 
 
 def test_the_name_of_the_source_is_the_default(run: Run, net: Path, folder: Path) -> None:
@@ -86,6 +87,12 @@ def test_json_is_one_object(run: Run, net: Path, folder: Path) -> None:
             {"path": name, "bytes": (folder / name).stat().st_size} for name in ("x.prototxt", "x.caffemodel", "x.onnx")
         ],
         "notes": [],
+        "sizes": {
+            "words": "any size, any batch",
+            "any_batch": True,
+            "axes": {"data": [{"least": 1, "modulus": 1, "remainders": [0]}] * 2},
+            "reasons": [],
+        },
         "verification": None,
     }
 

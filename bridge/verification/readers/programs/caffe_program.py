@@ -37,6 +37,6 @@ class Program(object):
         for name, array in inputs.items():
             blob = self.net.blobs[name]
             if tuple(blob.data.shape) != array.shape:
-                raise ValueError("input %s is %s in the net, not %s" % (name, tuple(blob.data.shape), array.shape))
+                blob.reshape(*array.shape)
             blob.data[...] = array
         self.net.forward()

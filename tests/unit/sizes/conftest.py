@@ -1,0 +1,6 @@
+"""The oracle of the property tests, for these tests too."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "property"))

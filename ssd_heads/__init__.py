@@ -9,7 +9,7 @@ from gluon2caffe.ssd_heads.agreement import DetectionDifference, compare_detecti
 from gluon2caffe.ssd_heads.description import Head, SSDDescription
 from gluon2caffe.ssd_heads.detections import Detections, detections, from_gluon
 from gluon2caffe.ssd_heads.heads import HeadKind, Heads
-from gluon2caffe.ssd_heads.registry import find_heads, head_kinds, kind_of_block
+from gluon2caffe.ssd_heads.registry import cut_training, find_heads, head_kinds, kind_of_block
 
 __all__ = [
     "DetectionDifference",
@@ -19,6 +19,7 @@ __all__ = [
     "Heads",
     "SSDDescription",
     "compare_detections",
+    "cut_training",
     "detections",
     "find_heads",
     "from_gluon",

@@ -58,7 +58,7 @@ def joined_scores(graph: gs.Graph, pieces: Sequence[Piece], images: int) -> gs.T
         rows = _as_rows(graph, piece, images, f"mbox_conf_{number}")
         if piece.offset == 0:
             pads = gs.Constant(f"mbox_conf_{number}/pads", np.array([0, 0, 1, 0, 0, 0], np.int64))
-            rows = _add(graph, "Pad", f"mbox_conf_{number}", [rows, pads], [images, piece.count, piece.width + 1])
+            rows = add_node(graph, "Pad", f"mbox_conf_{number}", [rows, pads], [images, piece.count, piece.width + 1])
         parts.append(rows)
     return _concatenated(graph, parts, "mbox_conf")
 
@@ -67,6 +67,27 @@ def joined_boxes(graph: gs.Graph, pieces: Sequence[Piece], images: int) -> gs.Te
     """The corners of all boxes, (N, boxes, 4), as the source has them."""
     parts = [_as_rows(graph, piece, images, f"mbox_{number}") for number, piece in enumerate(pieces)]
     return _concatenated(graph, parts, "mbox")
+
+
+def best_class_only(graph: gs.Graph, scores: gs.Tensor) -> gs.Tensor:
+    """Scores (N, boxes, classes + 1) of which each box keeps its best foreground one; the others, and the first, are 0.
+
+    A score is the best where it is not less than the largest, which is exact.
+    """
+    images, boxes, width = (int(length) for length in scores.shape)
+    classes = [images, boxes, width - 1]
+    bounds = [
+        gs.Constant(f"mbox_classes/{name}", np.array([n], np.int64)) for name, n in (("first", 1), ("end", width))
+    ]
+    axis = gs.Constant("mbox_classes/axis", np.array([2], np.int64))
+    foreground = add_node(graph, "Slice", "mbox_classes", [scores, *bounds, axis], classes)
+    best = add_node(graph, "ReduceMax", "mbox_best", [foreground], [images, boxes, 1], axes=[2], keepdims=1)
+    is_best = gs.Variable("mbox_is_best", np.bool_, classes)
+    graph.layer(op="GreaterOrEqual", name=is_best.name, inputs=[foreground, best], outputs=[is_best])
+    mask = add_node(graph, "Cast", "mbox_best_mask", [is_best], classes, to=1)
+    kept = add_node(graph, "Mul", "mbox_best_scores", [foreground, mask], classes)
+    pads = gs.Constant("mbox_best_padded/pads", np.array([0, 0, 1, 0, 0, 0], np.int64))
+    return add_node(graph, "Pad", "mbox_best_padded", [kept, pads], [images, boxes, width])
 
 
 def graft_corners(
@@ -82,12 +103,12 @@ def graft_corners(
         suppression: what the layer does.
     """
     images, count = boxes.shape[:2]
-    conf = _add(graph, "Flatten", "mbox_conf_flatten", [scores], [images, count * scores.shape[2]], axis=1)
+    conf = add_node(graph, "Flatten", "mbox_conf_flatten", [scores], [images, count * scores.shape[2]], axis=1)
     if extent != (1.0, 1.0):
         height, width = extent
         factors = np.array([1 / width, 1 / height] * 2 if width != height else 1 / width, np.float32)
-        boxes = _add(graph, "Mul", "mbox_parts", [boxes, gs.Constant("mbox_parts/factors", factors)], boxes.shape)
-    loc = _add(graph, "Flatten", "mbox_loc", [boxes], [images, count * 4], axis=1)
+        boxes = add_node(graph, "Mul", "mbox_parts", [boxes, gs.Constant("mbox_parts/factors", factors)], boxes.shape)
+    loc = add_node(graph, "Flatten", "mbox_loc", [boxes], [images, count * 4], axis=1)
     result = gs.Variable("detection_out", np.float32, [1, 1, "detections", 7])
     graph.layer(
         op="CornerDetectionOutput",
@@ -113,31 +134,32 @@ def _as_rows(graph: gs.Graph, piece: Piece, images: int, name: str) -> gs.Tensor
     if piece.places is not None:
         flat = _reshaped(graph, piece.tensor, f"{name}_flat", [images, int(np.prod(piece.tensor.shape)) // images])
         places = gs.Constant(f"{name}_picked/places", piece.places)
-        picked = _add(graph, "Gather", f"{name}_picked", [flat, places], [images, len(piece.places)], axis=1)
+        picked = add_node(graph, "Gather", f"{name}_picked", [flat, places], [images, len(piece.places)], axis=1)
         return _reshaped(graph, picked, f"{name}_rows", shape)
     if piece.boxes_last:
         lying = [images, piece.width, piece.count]
         x = _reshaped(graph, piece.tensor, f"{name}_lying", lying)
-        return _add(graph, "Transpose", f"{name}_rows", [x], shape, perm=[0, 2, 1])
+        return add_node(graph, "Transpose", f"{name}_rows", [x], shape, perm=[0, 2, 1])
     return _reshaped(graph, piece.tensor, f"{name}_rows", shape)
 
 
 def _reshaped(graph: gs.Graph, x: gs.Tensor, name: str, shape: list[int]) -> gs.Tensor:
     if list(x.shape) == shape:
         return x
-    return _add(graph, "Reshape", name, [x, gs.Constant(f"{name}/shape", np.array(shape, np.int64))], shape)
+    return add_node(graph, "Reshape", name, [x, gs.Constant(f"{name}/shape", np.array(shape, np.int64))], shape)
 
 
 def _concatenated(graph: gs.Graph, parts: list[gs.Tensor], name: str) -> gs.Tensor:
     if len(parts) == 1:
         return parts[0]
     shape = [parts[0].shape[0], sum(part.shape[1] for part in parts), parts[0].shape[2]]
-    return _add(graph, "Concat", name, parts, shape, axis=1)
+    return add_node(graph, "Concat", name, parts, shape, axis=1)
 
 
-def _add(
+def add_node(
     graph: gs.Graph, op: str, name: str, inputs: list[gs.Tensor], shape: Sequence[int], **attrs: object
 ) -> gs.Tensor:
+    """Append a node with one float32 output, and return that."""
     made = gs.Variable(name, np.float32, list(shape))
     graph.layer(op=op, name=name, inputs=inputs, outputs=[made], attrs=attrs)
     return made

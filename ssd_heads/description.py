@@ -80,6 +80,7 @@ class SSDDescription:
         nms_threshold: overlap above which the weaker box goes; None where suppression is switched off.
         nms_topk: number of boxes that enter suppression; 0 or less for all.
         post_nms: number of boxes that are reported; 0 or less for all.
+        best_class: whether a box has a score for its best class only.
     """
 
     name: str
@@ -92,6 +93,7 @@ class SSDDescription:
     nms_threshold: float | None
     nms_topk: int
     post_nms: int
+    best_class: bool = False
 
     @property
     def box_count(self) -> int:
@@ -100,11 +102,12 @@ class SSDDescription:
 
     def __str__(self) -> str:
         height, width = self.image_size
+        best = ", best class of each box" if self.best_class else ""
         suppression = "off" if self.nms_threshold is None else f"overlap above {self.nms_threshold:g}"
         lines = [
             f"{self.name}: input {height}×{width}, {self.box_count} boxes, {len(self.classes)} classes",
             f"decoder: variances {', '.join(f'{v:g}' for v in self.variances)}, scores above {self.score_threshold:g}",
-            f"suppression: {suppression}, of {_count(self.nms_topk)} boxes, {_count(self.post_nms)} reported",
+            f"suppression: {suppression}{best}, of {_count(self.nms_topk)} boxes, {_count(self.post_nms)} reported",
         ]
         for head in self.heads:
             rows, columns = head.feature_shape

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads.corner_heads import best_class_only
 from gluon2caffe.ssd_heads.description import Head, SSDDescription
 from gluon2caffe.ssd_heads.functions import DOMAIN, add_functions
 from gluon2caffe.ssd_heads.picture import picture
@@ -208,6 +209,8 @@ def _detection_output(
     width = len(description.classes) + 1
     scores = gs.Variable("mbox_conf_softmax", np.float32, class_output.shape)
     graph.layer(op="Softmax", name=scores.name, inputs=[class_output], outputs=[scores], attrs={"axis": 2})
+    if description.best_class and width > 2:
+        scores = best_class_only(graph, scores)
     conf = gs.Variable("mbox_conf_flatten", np.float32, [batch, boxes * width])
     graph.layer(op="Flatten", name=conf.name, inputs=[scores], outputs=[conf], attrs={"axis": 1})
     loc = gs.Variable("mbox_loc", np.float32, [batch, boxes * 4])

@@ -89,6 +89,13 @@ class HeadKind:
         """
         raise NotImplementedError
 
+    def cut_training(self, symbol: Any) -> str:
+        """End an MXNet symbol at its detections where it is made for training; return a note, or nothing.
+
+        `symbol` has `nodes` (each with `name`, `op`, `attrs` and `inputs`) and `heads`, which may be changed.
+        """
+        return ""
+
     def in_graph(self, graph: gs.Graph) -> Heads | None:
         """The heads in an exported or opened graph, or None where it has none of this kind. The graph stays as it is.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import onnx_graphsurgeon as gs
 
@@ -14,6 +15,9 @@ from gluon2caffe.ssd_heads.graft import check_predictors, graft
 from gluon2caffe.ssd_heads.heads import Array, Heads
 from gluon2caffe.ssd_heads.nms_rows import NMSRows
 from gluon2caffe.ssd_heads.prior_boxes import constant_priors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 RAW_OUTPUTS = ("class_predictions", "box_predictions")
 
@@ -34,12 +38,13 @@ class PriorHeads(Heads):
 
     @classmethod
     def of(
-        cls, description: SSDDescription, ends: tuple[gs.Tensor, ...] = (), rows: NMSRows | None = None
-    ) -> PriorHeads:
+        cls, description: SSDDescription, ends: tuple[gs.Tensor, ...] = (), rows: NMSRows | None = None, **more: Any
+    ) -> Self:
         """The heads that a description describes."""
         return cls(
             ends=ends,
             rows=rows,
+            **more,
             description=description,
             image_size=description.image_size,
             score_threshold=description.score_threshold,

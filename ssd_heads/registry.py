@@ -40,3 +40,8 @@ def find_heads(graph: gs.Graph) -> Heads | None:
         if heads is not None:
             return heads
     return None
+
+
+def cut_training(symbol: Any) -> list[str]:
+    """End an MXNet symbol, with `nodes` and `heads`, at its detections where it is made for training; return notes."""
+    return [note for kind in head_kinds() if (note := kind.cut_training(symbol))]

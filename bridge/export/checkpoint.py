@@ -15,6 +15,7 @@ from gluon2caffe.bridge.export.traced import InputShapes, TracedNet, output_name
 from gluon2caffe.bridge.mxnet_files import read_params, read_symbol
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads import cut_training
 
 
 def load_checkpoint(
@@ -45,6 +46,7 @@ def load_checkpoint(
     graph = read_symbol(symbol_path)
     give_unique_names(graph)
     replace_losses(graph)
+    training = [] if outputs else cut_training(graph)
     graph = _ended(graph, outputs, name)
     refuse_foreign_kinds(graph, name)
     stored = read_params(params_path)
@@ -52,7 +54,7 @@ def load_checkpoint(
     inputs = named_inputs(graph, matched, input_shapes, name, params_path.name)
     _infer(graph, {key: tuple(array.shape) for key, array in matched.params.items()}, inputs)
     _check_heads(graph, name)
-    notes = (*stored.notes, *matched.notes)
+    notes = (*training, *stored.notes, *matched.notes)
     return TracedNet(graph, matched.params, inputs, output_names(graph), name, True, notes)
 
 

@@ -1,7 +1,8 @@
 """Operators of detectors, kept as they are for whoever knows what a whole head computes.
 
-Each becomes one ONNX node of the domain ``mxnet``, called like the operator, with MXNet's attributes as strings.
-Nothing runs such a node: one that is still there when the heads have been looked for is refused.
+Where an operator is arithmetic or depends on shapes alone, it becomes that. Any other is one ONNX node of the domain
+``mxnet``, called like the operator, with MXNet's attributes as strings. Nothing runs such a node: one that is still
+there when the heads have been looked for is refused.
 """
 
 from math import prod
@@ -33,8 +34,24 @@ def _prior_shape(op: NodeReader) -> list[Shape]:
 
 @translates("_contrib_MultiBoxPrior", shape=_prior_shape)
 def multibox_prior(op: Operator) -> None:
-    """Anchors of one feature map: (1, H·W·anchors, 4), corners as parts of the image."""
-    keep(op)
+    """Anchors of one feature map: (1, H·W·anchors, 4), corners as parts of the image; they depend on its size alone.
+
+    As MultiBoxPriorForward in MXNet's src/operator/contrib/multibox_prior.cc, in single precision as there.
+    """
+    single = np.float32
+    height, width = op.shape[2:]
+    sizes, ratios = op.numbers("sizes", (1.0,)), op.numbers("ratios", (1.0,))
+    steps, offsets = op.numbers("steps", (-1.0, -1.0)), op.numbers("offsets", (0.5, 0.5))
+    step_y, step_x = (single(step if step > 0 else 1 / n) for step, n in zip(steps, (height, width), strict=True))
+    centre_y = (np.arange(height, dtype=single) + single(offsets[0])) * step_y
+    centre_x = (np.arange(width, dtype=single) + single(offsets[1])) * step_x
+    pairs = [(size, ratios[0]) for size in sizes] + [(sizes[0], ratio) for ratio in ratios[1:]]
+    size, root = single([size for size, _ in pairs]), np.sqrt(single([ratio for _, ratio in pairs]))
+    half_w, half_h = size * single(height) / single(width) * root / 2, size / root / 2
+    y, x = centre_y[:, None, None], centre_x[None, :, None]
+    corners = np.broadcast_arrays(x - half_w, y - half_h, x + half_w, y + half_h)
+    anchors = np.stack(corners, axis=-1).reshape(1, -1, 4)
+    op.constant_result(np.clip(anchors, 0, 1) if op.flag("clip", False) else anchors)
 
 
 def _detection_shape(op: NodeReader) -> list[Shape]:

@@ -148,8 +148,11 @@ def _summary(
     report: Report | None,
     seconds: float,
 ) -> Summary:
+    from gluon2caffe.bridge.feeding import feeding
     from gluon2caffe.bridge.origins import origin_map
 
+    fed = feeding(model.inputs, model.preprocessing, is_gluoncv=found.zoo_name is not None)
+    how_to_feed = fed.to_dict(files[0].stem) if fed is not None else None
     preprocessing = vars(model.preprocessing) if model.preprocessing else None
     return Summary(
         source=found.title,
@@ -159,6 +162,7 @@ def _summary(
         files=files,
         seconds=seconds,
         exact_at="" if model.sizes is None else model.sizes.words,
+        feed=() if fed is None else (fed.takes, *fed.call(model.options.target, files[0].stem).splitlines()),
         notes=model.notes,
         report=report,
         when_failed=f"the verification failed; {files[0]} and {files[1]} are kept.",
@@ -166,6 +170,7 @@ def _summary(
             "target": model.options.target,
             "output_blobs": model.outputs,
             "preprocessing": preprocessing,
+            "how_to_feed": how_to_feed,
             "layer_origins": origin_map(model),
             "sizes": None if model.sizes is None else model.sizes.as_data(),
         },

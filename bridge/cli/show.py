@@ -35,6 +35,7 @@ class Summary:
         files: the files it wrote, or read.
         seconds: how long it took.
         exact_at: the input sizes at which the files compute what the source does.
+        feed: what the net takes, and the call that gives it that, line by line.
         notes: what the user should know.
         report: the verification, where there was one.
         when_failed: what to say when that did not pass.
@@ -48,6 +49,7 @@ class Summary:
     outputs: Mapping[str, Sequence[int]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     exact_at: str = ""
+    feed: Sequence[str] = ()
     notes: Sequence[str] = ()
     report: Report | None = None
     when_failed: str = ""
@@ -99,6 +101,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         ("Exact at", [summary.exact_at] if summary.exact_at else []),
         ("Files", [f"{path}  {size_text(path.stat().st_size)}" for path in summary.files]),
         ("Time", [f"{summary.seconds:.1f} s"]),
+        ("Feed it", list(summary.feed)),
         ("Notes", grouped(summary.notes)),
     ]
     return [(label if index == 0 else "", text) for label, texts in lines for index, text in enumerate(texts)]

@@ -41,7 +41,9 @@ def test_writes_the_pair_and_says_what_it_is(run: Run, net: Path, folder: Path) 
     assert lines[5] == ["Exact at", "any size, any batch"]
     assert lines[6] == ["Files", "caffe.prototxt", sizes["caffe.prototxt"]]
     assert lines[7] == ["", "caffe.caffemodel", sizes["caffe.caffemodel"]]
-    assert len(lines) == 9 and re.fullmatch(r"Time +\d+\.\d s", " ".join(lines[8]))
+    assert re.fullmatch(r"Time +\d+\.\d s", " ".join(lines[8]))
+    assert lines[9][0] == "Feed it" and lines[9][1].startswith("RGB, normalised as the source takes it: ")
+    assert lines[10:] == [["", "cv2.dnn.blobFromImage(image, 1.0, (8, 8), swapRB=True)"]]
 
 
 def test_the_name_of_the_source_is_the_default(run: Run, net: Path, folder: Path) -> None:
@@ -74,6 +76,9 @@ def test_json_is_one_object(run: Run, net: Path, folder: Path) -> None:
     origins = got.pop("layer_origins")
     assert list(origins) == [layer.message.name for layer in model.layers]
     assert origins["conv"] == {"nodes": ["conv"], "source": ["conv"]}
+    fed = got.pop("how_to_feed")
+    assert (fed["order"], fed["takes"]) == ("BGR", "BGR, values of 0 to 255; mean and std are in the net.")
+    assert fed["calls"]["opencv"] == "cv2.dnn.blobFromImage(image, 1.0, (8, 8))"
     assert got == {
         "source": "net.onnx",
         "inputs": {"data": [1, 3, 8, 8]},

@@ -11,6 +11,7 @@ from gluon2caffe.bridge.export.operators import (
     OpenShapeError,
     ShapeError,
 )
+from gluon2caffe.bridge.export.operators.input_counts import check_input_count
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.onnx2caffe.errors import SourceError
 
@@ -45,8 +46,8 @@ def tensor_names(node: SymbolNode, count: int) -> list[str]:
 
 
 def _has_hidden_output(node: SymbolNode) -> bool:
-    """Whether the one visible output is numbered all the same, since there is another."""
-    return node.op == "_contrib_box_nms" or (node.op == "topk" and node.attrs.get("ret_typ") == "value")
+    """Whether the one visible output is numbered all the same: there is another, or MXNet forgot to say its name."""
+    return node.op in ("_contrib_box_nms", "make_loss") or (node.op == "topk" and node.attrs.get("ret_typ") == "value")
 
 
 def _known(known: Mapping[str, Shape], name: str) -> list[Shape]:
@@ -62,7 +63,9 @@ def _outputs(graph: SymbolGraph, node: SymbolNode) -> list[Shape]:
         return []
     inputs = [Input(producer.tensors[output], producer.shapes[output], False) for producer, output in producers]
     try:
-        shapes = list(rule(NodeReader(node, inputs)))
+        reader = NodeReader(node, inputs)
+        check_input_count(reader)
+        shapes = list(rule(reader))
         if any(not shape or min(shape) < 1 or prod(shape) >= _LARGEST for shape in shapes):
             raise ShapeError(f"its output would have shapes {shapes[:3]}")
     except NotExactError:

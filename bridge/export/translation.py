@@ -19,7 +19,7 @@ from gluon2caffe.bridge.export.operators import (
     Operator,
     ShapeError,
 )
-from gluon2caffe.bridge.export.operators.refused import REFUSED
+from gluon2caffe.bridge.export.operators.refused import refusal_reason
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.bridge.mxnet_files.unknown import why_unknown
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -115,7 +115,8 @@ class NodeTranslator:
 
 
 def _why_not(operator: str) -> str:
-    return f"no translation: {REFUSED[operator]}" if operator in REFUSED else why_unknown(operator)
+    reason = refusal_reason(operator)
+    return f"no translation: {reason}" if reason else why_unknown(operator)
 
 
 def _refuse_without_shape(node: SymbolNode, inputs: list[Input]) -> None:

@@ -1,5 +1,6 @@
 """Reading numbers, names and arrays one after the other from the bytes of a file, never beyond their end."""
 
+import struct
 from math import prod
 from typing import Any
 
@@ -16,6 +17,7 @@ class Cursor:
 
     def __init__(self, content: npt.NDArray[np.uint8]) -> None:
         self._content = content
+        self._bytes = content.data
         self._place = 0
 
     @property
@@ -30,15 +32,15 @@ class Cursor:
 
     def uint64(self) -> int:
         """Read a number of eight bytes."""
-        return self._number("<u8")
+        return self._numbers("<Q")[0]
 
     def uint32(self) -> int:
         """Read a number of four bytes."""
-        return self._number("<u4")
+        return self._numbers("<I")[0]
 
     def int32(self) -> int:
         """Read a signed number of four bytes."""
-        return self._number("<i4")
+        return self._numbers("<i")[0]
 
     def count(self, smallest: int) -> int:
         """Read how many things follow, each of at least `smallest` bytes."""
@@ -47,9 +49,9 @@ class Cursor:
             raise DamagedFileError(f"{number} entries are declared where {self.left} bytes are left")
         return number
 
-    def sizes(self, dtype: str, rank: int) -> tuple[int, ...]:
-        """Read a shape."""
-        shape = tuple(int(size) for size in self.array(np.dtype(dtype), (rank,)))
+    def sizes(self, kind: str, rank: int) -> tuple[int, ...]:
+        """Read a shape whose sizes are packed as `kind` of the module struct."""
+        shape = self._numbers(f"<{rank}{kind}")
         if any(size < 0 for size in shape):
             raise DamagedFileError(f"an array of shape {shape}")
         return shape
@@ -69,8 +71,10 @@ class Cursor:
         except ValueError as error:  # an empty array whose other sizes multiply beyond 64 bits
             raise DamagedFileError(f"an array of shape {shape}") from error
 
-    def _number(self, dtype: str) -> int:
-        return int(self.array(np.dtype(dtype), (1,))[0])
+    def _numbers(self, form: str) -> tuple[int, ...]:
+        place = self._place
+        self._take(struct.calcsize(form))
+        return struct.unpack_from(form, self._bytes, place)
 
     def _take(self, size: int) -> npt.NDArray[np.uint8]:
         if size > self.left:

@@ -151,13 +151,13 @@ def _shape(cursor: Cursor) -> tuple[int, ...] | None:
         return None
     if not 0 <= rank <= _MAX_RANK:
         raise DamagedFileError(f"an array of {rank} axes")
-    return cursor.sizes("<i8", rank)
+    return cursor.sizes("q", rank)
 
 
 def _old_shape(cursor: Cursor, rank: int) -> tuple[int, ...]:
     if rank > _MAX_RANK:
         raise DamagedFileError(f"an array starts with {rank:#x}, which no version of the format has")
-    return cursor.sizes("<u4", rank)
+    return cursor.sizes("I", rank)
 
 
 def _dense(cursor: Cursor, dtype: np.dtype[Any], shape: tuple[int, ...], rows_shape: tuple[int, ...] | None) -> Array:

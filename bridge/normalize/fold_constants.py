@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 from onnx import helper, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.sizes.marks import bound_by, from_size, mark_constant
@@ -114,6 +113,9 @@ def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
     _mark_outputs(node, model, feeds)
     try:
         with np.errstate(all="ignore"):
+            # Most nets have nothing to compute here, and the import costs a tenth of a small conversion.
+            from onnx.reference import ReferenceEvaluator
+
             results = ReferenceEvaluator(model).run(None, feeds)
     except Exception as error:  # the evaluator raises whatever numpy raises over values that do not fit
         reason = str(error).strip().split("\n")[0] or type(error).__name__

@@ -14,7 +14,7 @@ from typing import Any
 from gluon2caffe.bridge.export.cleanup import LOSSES
 from gluon2caffe.bridge.export.operators import SHAPE_RULES, TRANSLATORS, Input, NodeReader
 from gluon2caffe.bridge.export.operators.detection import DOMAIN
-from gluon2caffe.bridge.export.operators.refused import REFUSED
+from gluon2caffe.bridge.export.operators.refused import refused_operators
 from gluon2caffe.bridge.export.symbol_graph import graph_with_shapes
 from gluon2caffe.bridge.export.translation import NodeTranslator
 from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph, SymbolNode
@@ -130,7 +130,7 @@ def loss_rows() -> dict[str, str]:
 def refused_rows() -> dict[str, str]:
     """Reason -> line of the last table."""
     by_reason: dict[str, list[str]] = defaultdict(list)
-    for name, reason in sorted(REFUSED.items()):
+    for name, reason in refused_operators().items():
         by_reason[reason].append(f"`{name}`")
     return {reason: f"| {reason} | {', '.join(names)} |" for reason, names in by_reason.items()}
 

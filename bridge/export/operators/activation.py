@@ -103,7 +103,12 @@ def softmax(op: Operator) -> None:
     op.result("LogSoftmax" if op.kind == "log_softmax" else "Softmax", [source], axis=op.axis(op.integer("axis", -1)))
 
 
-@translates("SoftmaxActivation", shape=same)
+def _with_channels(op: NodeReader) -> list[Shape]:
+    op.axis(1)
+    return [op.shape]
+
+
+@translates("SoftmaxActivation", shape=_with_channels)
 def softmax_activation(op: Operator) -> None:
     """Softmax over channels.
 

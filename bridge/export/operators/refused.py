@@ -54,12 +54,21 @@ _BY_REASON: Final = {
 }
 
 
-def _reasons() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for reason, patterns in _BY_REASON.items():
-        for pattern in patterns.split():
-            found.update({name: reason for name in OPERATORS if name not in found and fnmatchcase(name, pattern)})
-    return found
+def refusal_reason(operator: str) -> str | None:
+    """Return why an operator of MXNet has no translation; None for others."""
+    if operator not in OPERATORS:
+        return None
+    return next(
+        (
+            reason
+            for reason, patterns in _BY_REASON.items()
+            if any(fnmatchcase(operator, pattern) for pattern in patterns.split())
+        ),
+        None,
+    )
 
 
-REFUSED: Final = _reasons()
+def refused_operators() -> dict[str, str]:
+    """Return all operators of MXNet that have no translation, and why."""
+    reasons = {name: refusal_reason(name) for name in sorted(OPERATORS)}
+    return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -15,11 +15,13 @@ from gluon2caffe.onnx2caffe.errors import SourceError
 RNG = np.random.default_rng(0)
 
 
-def computed(op: str, attrs: dict[str, str], data: np.ndarray, params: dict[str, np.ndarray]) -> np.ndarray:
+def computed(
+    op: str, attrs: dict[str, str], data: np.ndarray, params: dict[str, np.ndarray], *, reads: bool = True
+) -> np.ndarray:
     """What the exported graph of one operator computes."""
     names = ["data", *params]
     nodes = [SymbolNode(name, "null", {}, []) for name in names]
-    nodes.append(SymbolNode("y", op, attrs, [(index, 0) for index in range(len(names))]))
+    nodes.append(SymbolNode("y", op, attrs, [(index, 0) for index in range(len(names))] if reads else []))
     graph = SymbolGraph(nodes, [(len(names), 0)])
     add_shapes(graph, {"data": data.shape, **{name: array.shape for name, array in params.items()}})
     net = TracedNet(graph, dict(params), {"data": data.shape}, output_names(graph), "net", from_files=True)
@@ -67,7 +69,7 @@ def test_another_layout_is_refused() -> None:
             "Convolution",
             {"kernel": "(1, 1)", "num_filter": "2", "layout": "CHWN"},
             drawn(1, 4, 5, 6),
-            {"w": drawn(2, 4, 1, 1)},
+            {"w": drawn(2, 4, 1, 1), "b": drawn(2)},
         )
 
 
@@ -130,12 +132,15 @@ def test_the_largest_channel() -> None:
         ("Convolution", {"kernel": "(1, 1)", "num_filter": "inf"}, "attribute num_filter is inf, expected an integer"),
         ("Convolution", {"kernel": "(1, 1)"}, "attribute num_filter is missing"),
         ("transpose", {"axes": "(0, 1, 2, 7)"}, "axis 7 of 4 axes"),
-        ("FullyConnected", {"num_hidden": "3"}, "it has 1 inputs, expected at least 2"),
+        ("FullyConnected", {"num_hidden": "3"}, "it has 1 inputs, expected 3"),
+        ("Deconvolution", {"kernel": "(1, 1)", "num_filter": "3"}, "it has 1 inputs, expected 2"),
+        ("broadcast_add", {}, "it has 1 inputs, expected 2"),
     ],
 )
 def test_damaged_attributes_are_named(op: str, attrs: dict[str, str], reason: str) -> None:
+    params = {"w": drawn(4, 4, 1, 1), "b": drawn(4)} if op == "Convolution" else {}
     with pytest.raises(SourceError, match=reason):
-        computed(op, attrs, drawn(1, 4, 5, 6), {})
+        computed(op, attrs, drawn(1, 4, 5, 6), params)
 
 
 @pytest.mark.parametrize(
@@ -151,4 +156,4 @@ def test_damaged_attributes_are_named(op: str, attrs: dict[str, str], reason: st
 )
 def test_sizes_that_cannot_be_are_refused_before_anything_is_made(op: str, attrs: dict[str, str], reason: str) -> None:
     with pytest.raises(SourceError, match=reason):
-        computed(op, attrs, drawn(1, 4, 5, 6), {})
+        computed(op, attrs, drawn(1, 4, 5, 6), {}, reads=not op.startswith("_"))

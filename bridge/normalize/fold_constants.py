@@ -104,6 +104,14 @@ def _fold_shapes(graph: gs.Graph) -> bool:
     return changed
 
 
+def _run(model: onnx.ModelProto, feeds: dict[str, Array]) -> Any:
+    """Compute the outputs of a model of one node."""
+    # Most nets have nothing to compute here, and the import costs a tenth of a small conversion.
+    from onnx.reference import ReferenceEvaluator
+
+    return ReferenceEvaluator(model).run(None, feeds)
+
+
 def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
     """Compute the node."""
     outputs = [tensor for tensor in node.outputs if tensor.name]
@@ -113,10 +121,7 @@ def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
     _mark_outputs(node, model, feeds)
     try:
         with np.errstate(all="ignore"):
-            # Most nets have nothing to compute here, and the import costs a tenth of a small conversion.
-            from onnx.reference import ReferenceEvaluator
-
-            results = ReferenceEvaluator(model).run(None, feeds)
+            results = _run(model, feeds)
     except Exception as error:  # the evaluator raises whatever numpy raises over values that do not fit
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise SourceError(
@@ -142,7 +147,7 @@ def _mark_outputs(node: gs.Node, model: onnx.ModelProto, feeds: dict[str, Array]
     places: list[Any] = [True] * len(node.outputs)
     if (node.op in _MOVES_FIRST or node.op == "Concat") and masks.keys() <= set(moved):
         seen = {name: masks.get(name, np.zeros(feeds[name].shape, bool)).astype(feeds[name].dtype) for name in moved}
-        places = list(ReferenceEvaluator(model).run(None, {**feeds, **seen}))
+        places = list(_run(model, {**feeds, **seen}))
     for tensor, each in zip((tensor for tensor in node.outputs if tensor.name), places, strict=False):
         mark_constant(tensor, each)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gluon2caffe.onnx2caffe.errors import OutputError
+from gluon2caffe.onnx2caffe.temporary import fresh_name, remove_leftovers
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -49,7 +49,8 @@ def atomic_files(*paths: str | os.PathLike[str], size: int = 0) -> Iterator[tupl
     """Open one file per path for writing; when the block ends well they appear under their names, all together.
 
     When it does not, by any exception, no file is left behind and files that were there are as they were. The block
-    is for writing alone: an OSError in it is taken to be about these files.
+    is for writing alone: an OSError in it is taken to be about these files. What a killed process left in the folders
+    is removed first.
 
     Args:
         paths: the files to write, put into place in this order. A link is followed: its target is replaced.
@@ -61,9 +62,11 @@ def atomic_files(*paths: str | os.PathLike[str], size: int = 0) -> Iterator[tupl
     """
     check_targets(*paths)
     targets = [_real(path) for path in paths]
+    for folder in {target.parent for target in targets}:
+        remove_leftovers(folder)
     if size:
         _check_room(targets[0].parent, size)
-    temporary = [_beside(target) for target in targets]
+    temporary = [fresh_name(target) for target in targets]
     try:
         with ExitStack() as stack:
             yield tuple(stack.enter_context(_create(*pair)) for pair in zip(temporary, targets, strict=True))
@@ -92,11 +95,6 @@ def _mode(path: Path) -> int | None:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _beside(target: Path) -> Path:
-    """Return a fresh name in the same folder, hence on the same disk, of a length any file system takes."""
-    return target.with_name(f".gluon2caffe-{secrets.token_hex(8)}.tmp")
-
-
 def _create(temporary: Path, target: Path) -> BinaryIO:
     # A plain open gives the permissions of the umask, which mkstemp would not; a replaced file hands on its own.
     # There is no fsync: waiting for the disk doubles the time of writing, on a fast one, and protects from nothing
@@ -122,7 +120,8 @@ def _rename_all(temporary: list[Path], targets: list[Path]) -> None:
     kept: list[tuple[Path, Path | None]] = []
     try:
         for source, target in zip(temporary, targets, strict=True):
-            old = _beside(target) if target.exists() else None
+            # Not among the leftovers: where the process ends now, it may be the only copy of the user's file.
+            old = fresh_name(target, ".old") if target.exists() else None
             kept.append((target, old))
             if old:
                 _keep(target, old)

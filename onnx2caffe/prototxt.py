@@ -55,8 +55,15 @@ def read_net(path: Path, *, ignore_unknown_fields: bool = True) -> NetParameter:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} is not a .prototxt: it is not text") from error
+    except RecursionError as error:
+        raise SourceError(f"{path} is not a .prototxt this program can read: it is nested too deep") from error
     except text_format.ParseError as error:
-        raise SourceError(f"{path} is not a .prototxt this program can read: {error}") from error
+        raise SourceError(f"{path} is not a .prototxt this program can read: {_shortened(str(error))}") from error
+
+
+def _shortened(text: str) -> str:
+    """A parser quotes the whole line, which in a damaged file may be all of it; what it expected stands at the end."""
+    return text if len(text) < 300 else f"{text[:200]} … {text[-60:]}"
 
 
 def outline(net: NetParameter) -> Outline:

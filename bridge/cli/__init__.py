@@ -2,9 +2,12 @@
 
 import sys
 
+from gluon2caffe.bridge.cli.streams import prepare_streams
+
 
 def main() -> None:
     """Run the command line of this process; this ends in SystemExit with the exit status."""
+    prepare_streams()
     try:
         from gluon2caffe.bridge.cli.commands import commands
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from gluon2caffe.bridge.cli.streams import flush_output
 from gluon2caffe.onnx2caffe.errors import ConversionError, UnsupportedModelError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -48,15 +49,25 @@ def tell(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if debug and not isinstance(error, click.ClickException):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     message, status = _message(error), status_of(error)
-    if as_json:
-        click.echo(json.dumps({"error": _as_dict(error, message)}, indent=2))
-    elif isinstance(error, click.ClickException):
+    if as_json and _printed(json.dumps({"error": _as_dict(error, message)}, indent=2)):
+        return status
+    if isinstance(error, click.ClickException):
         error.show()
     elif status > 128:
         click.echo(message, err=True)
     else:
         print_error(message)
     return status
+
+
+def _printed(text: str) -> bool:
+    """Whether stdout took the text: a full disk, and a program that stopped reading, do not."""
+    try:
+        click.echo(text)
+        flush_output()
+    except OSError:
+        return False
+    return True
 
 
 def print_error(message: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from gluon2caffe.bridge.cli import failures
+from gluon2caffe.bridge.cli.streams import flush_output
 
 
 class Program(click.Group):
@@ -33,6 +34,7 @@ class Program(click.Group):
         try:
             with _ended_in_order():
                 status = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
+                flush_output()
         except BaseException as error:
             status = failures.tell(error, as_json="--json" in words, debug="--debug" in words)
         sys.exit(status or 0)

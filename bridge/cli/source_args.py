@@ -12,7 +12,7 @@ import click
 from gluon2caffe.bridge.cli.options import SourceArgs
 from gluon2caffe.onnx2caffe.errors import SourceError
 
-_SUFFIXES = (".onnx", ".json", ".params")
+_SUFFIXES = (".onnx", ".json", ".params", ".prototxt", ".caffemodel")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ def find_source(arguments: SourceArgs) -> Found:
         option = "--random" if arguments.random else "--classes"
         raise click.UsageError(f"{option} goes with the name of a zoo net, not with a file such as {arguments.source}.")
     _existing(path)
+    if path.suffix in (".prototxt", ".caffemodel"):
+        pair = path.with_suffix("")
+        raise SourceError(
+            f"{path} is Caffe's already. Try: gluon2caffe inspect {pair}.prototxt, or gluon2caffe verify {pair} SOURCE "
+            "with what it was converted from."
+        )
     if path.suffix == ".params":
         raise SourceError(f"{path} holds parameters only. Name the symbol file first: net-symbol.json {path}.")
     if path.suffix == ".json":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,12 +27,19 @@ if TYPE_CHECKING:
     from gluon2caffe.bridge.options import ConversionOptions
 
 
+def _finite(_context: click.Context, _option: click.Parameter, number: float | None) -> float | None:
+    if number is not None and not 0 <= number < math.inf:
+        raise click.BadParameter(f"{number} is not a number of 0 or more.")
+    return number
+
+
 @click.command(short_help="Compare a saved pair with its source.")
 @click.argument("prefix")
 @source_options
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=float,
+    callback=_finite,
     help="Largest difference allowed, as a part of the largest value of the output.  [default: 1e-4, and 0.01 on a "
     "reader in half precision]",
 )

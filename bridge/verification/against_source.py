@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -75,6 +76,8 @@ def verify(
         ConversionError: the source or the pair cannot be read or run, or the samples do not fit.
         MissingExtraError: what verifying needs is not installed.
     """
+    if tolerance is not None and not 0 <= tolerance < math.inf:
+        raise ConversionError(f"tolerance={tolerance!r} is not valid: expected a number of 0 or more.")
     check_prerequisites(source, samples)
     chosen, missing = _readers(readers)
     loaded, saved = _opened(model, source, files, conversion)

@@ -49,11 +49,23 @@ def _fails(result: Result, message: str) -> None:
             "There are several parameter files beside twice-symbol.json: give one of them as PARAMS: "
             "twice-0000.params, twice-0010.params.",
         ),
+        (
+            ["convert", "net.prototxt"],
+            "net.prototxt is Caffe's already. Try: gluon2caffe inspect net.prototxt, or gluon2caffe verify net SOURCE "
+            "with what it was converted from.",
+        ),
         (["convert", "net.onnx", "-o", "."], "the output prefix '.' has no file name: add one, as in net"),
     ],
 )
 def test_files_that_are_not_there(run: Run, net: Path, folder: Path, words: list[str], message: str) -> None:
-    for name in ("net.params", "lone-symbol.json", "twice-symbol.json", "twice-0000.params", "twice-0010.params"):
+    for name in (
+        "net.prototxt",
+        "net.params",
+        "lone-symbol.json",
+        "twice-symbol.json",
+        "twice-0000.params",
+        "twice-0010.params",
+    ):
         (folder / name).touch()
     before = _files(folder)
     _fails(run(*words), message)
@@ -178,6 +190,7 @@ def test_unsupported_nodes_in_json(run: Run, refused: Path) -> None:
         (["convert", "net.onnx", "--input-shape", "a:1", "--input-shape", "a:2"], "it is given twice for 'a'."),
         (["convert", "net.onnx", "--mean", "1,nan"], "'1,nan' is not a number for each channel"),
         (["convert", "net.onnx", "--std", "1,0"], "'--std': the net cannot divide by 0."),
+        (["verify", "net", "net.onnx", "--tolerance", "nan"], "'--tolerance': nan is not a number of 0 or more."),
         (["convert", "net.onnx", "--outputs", "a,,b"], "'--outputs': it holds an empty name."),
         (
             ["convert", "net.onnx", "--random"],
@@ -271,3 +284,31 @@ def test_what_libraries_print_stays_out_of_the_result(run: Run, net: Path, monke
 )
 def test_exit_status(error: BaseException, status: int) -> None:
     assert failures.status_of(error) == status
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "layer { x " * 1000 + "}" * 1000,
+            "deep.prototxt is not a .prototxt this program can read: 1:11 : 'layer { x layer",
+        ),
+        (
+            "layer { " + "layer { " * 100000,
+            "deep.prototxt is not a .prototxt this program can read: it is nested too deep",
+        ),
+    ],
+)
+def test_a_prototxt_that_is_nested_deep(run: Run, folder: Path, text: str, message: str) -> None:
+    (folder / "deep.prototxt").write_text(text)
+    result = run("inspect", "deep.prototxt")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {message}") and len(result.stderr) < 400
+
+
+def test_json_that_is_nested_deep(run: Run, folder: Path) -> None:
+    (folder / "deep-symbol.json").write_text('{"nodes": ' + "[" * 100000 + "]" * 100000 + "}")
+    (folder / "deep-0000.params").touch()
+    result = run("convert", "deep-symbol.json", "-o", "x")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: deep-symbol.json is not a complete MXNet symbol file (")

@@ -155,3 +155,69 @@ def test_the_steps_are_shown_on_a_terminal(net: Path, folder: Path) -> None:
     assert process.returncode == 0
     assert stdout.startswith(b"Source  ") and b"\x1b" not in stdout
     assert "Normalising…" in seen.decode()
+
+
+def _shell(line: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a line of bash in which `gluon2caffe` is this one."""
+    command = f'gluon2caffe() {{ {sys.executable} -m gluon2caffe "$@"; }}; {line}'
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_terminal_that_has_only_ascii(net: Path, folder: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    result = _shell("gluon2caffe convert net.onnx -o x", folder, **ascii_only)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[1].split() == ["Input", "data", "1x3x8x8"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(net: Path, folder: Path, closed: str) -> None:
+    """A file that took the number of a closed stream would hold what libraries print."""
+    result = _shell(f"gluon2caffe convert net.onnx -o x; gluon2caffe convert net.onnx -o y {closed}", folder)
+    assert result.returncode == 0 and "Error" not in result.stderr
+    for ending in ("prototxt", "caffemodel"):
+        assert (folder / f"y.{ending}").read_bytes() == (folder / f"x.{ending}").read_bytes()
+    assert _shell(f"gluon2caffe convert absent.onnx {closed}", folder).returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it needs /dev/full")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("convert net.onnx -o x", "No space left on device. (--debug shows where this came up.)"),
+        ("convert net.onnx -o x --json", "No space left on device. (--debug shows where this came up.)"),
+        ("convert absent.onnx --json", "There is no file absent.onnx."),
+        ("--help", "No space left on device. (--debug shows where this came up.)"),
+    ],
+)
+def test_a_result_that_cannot_be_printed(net: Path, folder: Path, words: str, message: str) -> None:
+    result = _shell(f"gluon2caffe {words} > /dev/full", folder)
+    assert (result.returncode, result.stderr) == (1, f"Error: {message}\n")
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(net: Path, folder: Path) -> None:
+    before = "assert any(name.endswith('.tmp') for name in os.listdir())"
+    where, number = "gluon2caffe.onnx2caffe.write.blob_chunks", str(int(signal.SIGKILL))
+    words = ["convert", "net.onnx", "-o", "x"]
+    assert _python("-c", INTERRUPTED.format(before=before), where, number, *words, cwd=folder).returncode == -9
+    left = [name for name in _files(folder) if name.endswith(".tmp")]
+    assert len(left) == 2
+    # Those of a process that runs, of another machine, and what is called otherwise, stay.
+    host = left[0].split("-")[1]
+    others = [
+        f".gluon2caffe-{host}-{os.getpid()}-{'0' * 16}.tmp",
+        f".gluon2caffe-other-1-{'0' * 16}.tmp",
+        ".gluon2caffe-mine.tmp",
+    ]
+    for name in others:
+        (folder / name).touch()
+    assert _python("-m", "gluon2caffe", *words, cwd=folder).returncode == 0
+    assert _files(folder) == sorted([*others, "net.onnx", "x.caffemodel", "x.prototxt"])

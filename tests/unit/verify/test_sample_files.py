@@ -144,3 +144,10 @@ def test_without_a_reader_nothing_is_converted(monkeypatch: pytest.MonkeyPatch) 
         MissingExtraError, match=r"No reader of Caffe files works here \(OpenCV: No module named 'cv2'\)"
     ):
         gluon2caffe.verify("never-opened", source)
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -1e-4])
+def test_a_tolerance_is_a_number(tolerance: float) -> None:
+    source = model("(float[1,2] x) => (float[] y) { y = Neg(x) }")
+    with pytest.raises(ConversionError, match=f"tolerance={tolerance} is not valid: expected a number of 0 or more."):
+        gluon2caffe.verify(gluon2caffe.to_caffe(source), source, tolerance=tolerance)

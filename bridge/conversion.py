@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,6 +118,11 @@ class Conversion:
         """Return the layer of that name; KeyError when there is none."""
         return self.model.layer(name)
 
+    @property
+    def documents(self) -> dict[str, str]:
+        """Name -> text of JSON that is saved beside the two files: for raw heads, what `ssd_heads.decode` needs."""
+        return documents_of(self.heads, self.options)
+
     def prototxt(self) -> str:
         """Return the net as text, the way Caffe prints it."""
         return self.model.prototxt()
@@ -130,7 +137,9 @@ class Conversion:
         return self.model.to_proto()
 
     def save(self, prefix: str | PathLike[str]) -> SavedModel:
-        """Write PREFIX.prototxt, PREFIX.caffemodel and the arrays, as PREFIX.name.npy: all or none.
+        """Write PREFIX.prototxt, PREFIX.caffemodel, the arrays as PREFIX.name.npy, and for raw heads PREFIX.heads.json.
+
+        All of them or none.
 
         Files of those names are replaced.
 
@@ -139,4 +148,15 @@ class Conversion:
             ConversionError: the weights are over protobuf's limit of 2 GB, or two layers share a name.
 
         """
-        return self.model.save(prefix, arrays=self.arrays)
+        return self.model.save(prefix, arrays=self.arrays, documents=self.documents)
+
+    def files(self, saved: SavedModel) -> list[Path]:
+        """Every file that `save` writes beside the two of `saved`, after them."""
+        return [*saved, *map(saved.array, self.arrays), *map(saved.document, self.documents)]
+
+
+def documents_of(heads: Heads | None, options: ConversionOptions) -> dict[str, str]:
+    """Name -> text of JSON that goes beside a net that ends at its raw predictions."""
+    if heads is None or options.heads != "raw":
+        return {}
+    return {"heads": json.dumps(heads.document(), indent=1) + "\n"}

@@ -130,7 +130,7 @@ def convert_one(source: Source, prefix: Path, options: ConversionOptions) -> Man
         saved = made.save(prefix)
     except Exception as error:  # of this source alone: the others go on
         return _failed(title, error, time.perf_counter() - start)
-    files = (*saved, *(saved.array(name) for name in made.arrays))
+    files = tuple(made.files(saved))
     return ManyResult(title, files, made.parameter_count, tuple(made.notes), time.perf_counter() - start)
 
 

@@ -45,6 +45,10 @@ class SavedModel(NamedTuple):
             raise OutputError(f"the output prefix {text!r} cannot be used: {error}") from error
         return cls(path / f"{name}.prototxt", path / f"{name}.caffemodel")
 
+    def document(self, name: str) -> Path:
+        """Return PREFIX.name.json, which holds the document `name` of a model beside its two files."""
+        return self.prototxt.with_suffix(f".{name}.json")
+
     def array(self, name: str) -> Path:
         """Return PREFIX.name.npy, which holds the array `name` of a model beside its two files."""
         return self.prototxt.with_suffix(f".{name}.npy")
@@ -150,13 +154,18 @@ class CaffeModel:
         return net
 
     def save(
-        self, prefix: str | PathLike[str], *, arrays: Mapping[str, npt.NDArray[np.float32]] | None = None
+        self,
+        prefix: str | PathLike[str],
+        *,
+        arrays: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        documents: Mapping[str, str] | None = None,
     ) -> SavedModel:
         """Write PREFIX.prototxt and PREFIX.caffemodel, both or neither; files of those names are replaced.
 
         Args:
             prefix: the path of the files without their endings.
             arrays: name -> array to write with them, as PREFIX.name.npy.
+            documents: name -> text of JSON to write with them, as PREFIX.name.json.
 
         Raises:
             OutputError: the folder does not exist or cannot be written, or the disk is full.
@@ -164,8 +173,8 @@ class CaffeModel:
 
         """
         saved = SavedModel.at(prefix)
-        arrays = arrays or {}
-        beside = [saved.array(name) for name in arrays]
+        arrays, documents = arrays or {}, documents or {}
+        beside = [*map(saved.array, arrays), *map(saved.document, documents)]
         check_targets(*saved, *beside)
         layers = self._named_blobs()
         _check_names(layers)
@@ -174,8 +183,10 @@ class CaffeModel:
         # The text goes into place last: a program ended by force between the two renames then leaves weights that no
         # reader opens by themselves, never a new net that readers would run with its weights missing.
         with atomic_files(*beside, saved.caffemodel, saved.prototxt, size=size + len(text)) as (*extra, weights, net):
-            for file, array in zip(extra, arrays.values(), strict=True):
+            for file, array in zip(extra, arrays.values(), strict=False):
                 np.save(file, array)
+            for file, document in zip(extra[len(arrays) :], documents.values(), strict=True):
+                file.write(document.encode())
             write.write_caffemodel(weights, self.name, layers)
             net.write(text)
         return saved

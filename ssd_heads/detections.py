@@ -32,17 +32,21 @@ def detections(output: npt.ArrayLike, image_size: int | tuple[int, int], *, scor
     Args:
         output: (1, 1, K, 7) or any shape of rows of seven: image, label (0 is background), score, corners as parts of
             the image. Caffe groups rows by class and gives a row of -1 where nothing is found; OpenCV sorts by score
-            and pads with rows of zeros. Both are understood.
+            and pads with rows of zeros. Both are understood, and so are rows of six without the image, of one image,
+            as ncnn and MNN give them.
         image_size: (height, width) of the net's input in pixels, or its side.
         score_threshold: rows below it are left out.
 
     Raises:
-        ValueError: the output is not made of rows of seven.
+        ValueError: the output is not made of rows of seven or six.
     """
     array = np.asarray(output, np.float32)
-    if array.size % 7 or (array.ndim and array.shape[-1] != 7):
-        raise ValueError(f"a DetectionOutput blob is made of rows of 7 numbers, not of shape {array.shape}")
-    rows = array.reshape(-1, 7)
+    width = array.shape[-1] if array.ndim else 0
+    if width not in (6, 7):
+        raise ValueError(f"a DetectionOutput blob is made of rows of 7 or 6 numbers, not of shape {array.shape}")
+    rows = array.reshape(-1, width)
+    if width == 6:
+        rows = np.concatenate([np.zeros((len(rows), 1), np.float32), rows], axis=1)
     rows = rows[(rows[:, 1] > 0) & (rows[:, 2] >= score_threshold)]
     rows = rows[np.lexsort((-rows[:, 2], rows[:, 0]))]
     height, width = np.broadcast_to(np.asarray(image_size), 2).tolist()

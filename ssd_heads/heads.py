@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.detections import Detections, Floats
 
 Array = npt.NDArray[Any]
@@ -52,6 +53,10 @@ class Heads(ABC):
     @abstractmethod
     def end_raw(self, graph: gs.Graph) -> dict[str, Floats]:
         """End `graph` at the predictions, before the decoder; return the arrays that a decoder needs beside them."""
+
+    @abstractmethod
+    def document(self) -> DecoderDocument:
+        """What `ssd_heads.decode` needs to know to finish the raw predictions."""
 
     @abstractmethod
     def read(self, outputs: Sequence[Array]) -> Detections:

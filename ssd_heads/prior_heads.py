@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.ssd_heads.corner_heads import end_at
+from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.description import SSDDescription
 from gluon2caffe.ssd_heads.detections import Detections, Floats, from_gluon
 from gluon2caffe.ssd_heads.graft import check_predictors, graft
@@ -67,6 +68,23 @@ class PriorHeads(Heads):
             output.name = name
         described = self.description
         return {"priors": constant_priors(described.heads, described.image_size, described.variances)}
+
+    def document(self) -> DecoderDocument:
+        """Softmax, priors and suppression."""
+        described = self.description
+        return {
+            "kind": "priors",
+            "outputs": list(RAW_OUTPUTS),
+            "image_size": list(self.image_size),
+            "score_threshold": self.score_threshold,
+            "nms_threshold": described.nms_threshold,
+            "nms_topk": self.nms_topk,
+            "post_nms": self.post_nms,
+            "best_class": described.best_class,
+            "across_classes": False,
+            "clips": False,
+            "largest_growth": described.box_clip,
+        }
 
     def _end_at_predictions(self, graph: gs.Graph) -> None:
         if self.ends:

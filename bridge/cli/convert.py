@@ -88,7 +88,7 @@ def convert(
         made = intermediate(source, options_for(found, options), progress)
         outputs = tensors(made.graph.outputs)
         model = lowered(made)
-        files += [pair.array(name) for name in model.arrays]
+        files += model.files(pair)[2:]
         _write(model, made, pair[0].with_suffix(""), onnx_file, progress)
         # Verifying is long and takes memory of its own.
         del made

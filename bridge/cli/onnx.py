@@ -67,16 +67,22 @@ def onnx(
 
 
 def _write(made: Intermediate, content: bytes, target: Path) -> list[Path]:
-    """Write the model, and beside it the arrays that are no part of it, as NAME.array.npy; return all files."""
+    """Write the model, and beside it NAME.array.npy and NAME.heads.json; return all files."""
     import numpy as np
+
+    from gluon2caffe.bridge.conversion import documents_of
 
     name = target.name.removesuffix(".onnx")
     beside = {target.with_name(f"{name}.{array}.npy"): values for array, values in made.arrays.items()}
-    with atomic_files(*beside, target, size=len(content)) as (*extra, stream):
-        for file, values in zip(extra, beside.values(), strict=True):
+    documents = documents_of(made.heads, made.options)
+    texts = {target.with_name(f"{name}.{document}.json"): text for document, text in documents.items()}
+    with atomic_files(*beside, *texts, target, size=len(content)) as (*extra, stream):
+        for file, values in zip(extra, beside.values(), strict=False):
             np.save(file, values)
+        for file, text in zip(extra[len(beside) :], texts.values(), strict=True):
+            file.write(text.encode())
         stream.write(content)
-    return [target, *beside]
+    return [target, *beside, *texts]
 
 
 def _parameter_count(made: Intermediate) -> int:

@@ -29,6 +29,7 @@ from gluon2caffe.bridge.verification.samples import split_samples
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
 from gluon2caffe.onnx2caffe.read import read_model
+from gluon2caffe.ssd_heads import kind_of_block
 
 if TYPE_CHECKING:
     from gluon2caffe.bridge.options import Unpack
@@ -84,7 +85,7 @@ def verify(
     raw = model_inputs(samples, loaded, source, seed)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
-        if loaded.heads is not None and loaded.options.heads != "raw":
+        if loaded.heads is not None and (loaded.options.heads != "raw" or kind_of_block(source) is None):
             report = compare_detectors(run, source, loaded.heads)
         else:
             report = compare_outputs(run, source, tolerance)

@@ -21,7 +21,7 @@ from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.bridge.verification.run import run_readers
 from gluon2caffe.bridge.verification.samples import split_samples
 from gluon2caffe.onnx2caffe.model import SavedModel
-from gluon2caffe.ssd_heads import Detections, Heads, compare_detections, detections
+from gluon2caffe.ssd_heads import Detections, Heads, compare_detections, decode, detections
 from gluon2caffe.ssd_heads.agreement import CORNER_TOLERANCE, SCORE_TOLERANCE, DetectionDifference
 from gluon2caffe.ssd_heads.functions import detection_scores
 
@@ -42,7 +42,8 @@ class Run:
 def compare_detectors(run: Run, source: Source, heads: Heads) -> Report:
     """Run sample by sample, since images have different numbers of detections, and keep the largest differences."""
     (shape,) = run.model.inputs.values()
-    ((output, blob),) = run.model.outputs.items()
+    output = ", ".join(run.model.outputs)
+    blob = ", ".join(run.model.outputs.values())
     worst: dict[str, DetectionDifference] = {}
     failed: dict[str, str] = {}
     skipped = dict(run.missing)
@@ -54,11 +55,20 @@ def compare_detectors(run: Run, source: Source, heads: Heads) -> Report:
             if isinstance(result, ReaderError):
                 failed[reader] = str(result)
                 continue
-            found = detections(result[blob], heads.image_size, score_threshold=heads.score_threshold)
+            found = _found(result, run.model, heads)
             difference = _compare(reference, found, heads, partial(_is_cut, source, sample, run.model, heads))
             worst[reader] = _worse(worst[reader], difference) if reader in worst else difference
     rows = tuple(row for reader, found in worst.items() for row in _rows(reader, output, blob, found, shape))
     return Report(tolerance=SCORE_TOLERANCE, rows=rows, failed=failed, skipped=skipped)
+
+
+def _found(blobs: Mapping[str, FloatArray], model: Conversion, heads: Heads) -> Detections:
+    """What a reader found: rows of detections, or raw predictions that are decoded here."""
+    outputs = {output: blobs[blob] for output, blob in model.outputs.items()}
+    if model.options.heads == "raw":
+        return decode(outputs, heads.document(), model.arrays.get("priors"))
+    (rows,) = outputs.values()
+    return detections(rows, heads.image_size, score_threshold=heads.score_threshold)
 
 
 def _compare(reference: Detections, found: Detections, heads: Heads, is_cut: Callable[[], bool]) -> DetectionDifference:
@@ -86,7 +96,8 @@ def _source_arrays(
 
 def _is_cut(source: Source, sample: Mapping[str, FloatArray], model: Conversion, heads: Heads) -> bool:
     """Whether more boxes have a score than the source lets enter suppression."""
-    if heads.nms_topk <= 0:
+    # What is decoded here is cut as the source cuts it.
+    if heads.nms_topk <= 0 or model.options.heads == "raw":
         return False
     intermediate = as_model(to_intermediate(source, model.options))
     scores, classes = detection_scores(intermediate)

@@ -9,10 +9,13 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads.corner_heads import Suppression, end_at, graft_corners, joined_boxes, joined_scores
+from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.detections import Detections, Floats
 from gluon2caffe.ssd_heads.heads import Array, HeadKind, Heads
 from gluon2caffe.ssd_heads.nms_rows import NMSRows, take_rows_apart
 from gluon2caffe.ssd_heads.picture import picture_size
+
+RAW_OUTPUTS = ("scores", "boxes")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,6 +38,12 @@ class BoxNMSHeads(Heads):
         """DetectionOutput on the net's own boxes."""
         if priors != "box":
             raise SourceError(f"priors={priors!r} needs an SSD; this detector has no priors.")
+        if self.rows.across_classes:
+            node = self.rows.node
+            raise SourceError(
+                f"The suppression {node.name!r} lets boxes suppress those of other classes (force_suppress), which "
+                "DetectionOutput does not do. Try: heads='raw', and ssd_heads.decode for the rest."
+            )
         scores, boxes = self._tensors(graph)
         height, width = self.image_size
         graft_corners(graph, scores, boxes, (float(height), float(width)), self.suppression)
@@ -42,10 +51,26 @@ class BoxNMSHeads(Heads):
     def end_raw(self, graph: gs.Graph) -> dict[str, Floats]:
         """End at the scores (N, boxes, classes + 1), the background's 0, and the corners (N, boxes, 4) in pixels."""
         outputs = self._tensors(graph)
-        for tensor, name in zip(outputs, ("scores", "boxes"), strict=True):
+        for tensor, name in zip(outputs, RAW_OUTPUTS, strict=True):
             tensor.name = name
         end_at(graph, outputs)
         return {}
+
+    def document(self) -> DecoderDocument:
+        """Suppression of the boxes as they are."""
+        return {
+            "kind": "corners",
+            "outputs": list(RAW_OUTPUTS),
+            "image_size": list(self.image_size),
+            "score_threshold": self.score_threshold,
+            "nms_threshold": self.suppression.threshold,
+            "nms_topk": self.nms_topk,
+            "post_nms": self.post_nms,
+            "best_class": False,
+            "across_classes": self.rows.across_classes,
+            "clips": False,
+            "largest_growth": None,
+        }
 
     def _tensors(self, graph: gs.Graph) -> tuple[gs.Tensor, gs.Tensor]:
         images = int(graph.inputs[0].shape[0])
@@ -67,12 +92,6 @@ class BoxNMS(HeadKind):
         rows = take_rows_apart(graph)
         if rows is None:
             return None
-        if rows.across_classes:
-            name, before = rows.node.name, rows.node.inputs[0].name
-            raise SourceError(
-                f"The suppression {name!r} lets boxes suppress those of other classes (force_suppress), which "
-                f"DetectionOutput does not do. Try: outputs=[{before!r}], which ends the net before it."
-            )
         if {column for columns in rows.columns for column in columns} < {*rows.row[1:]}:
             raise SourceError(f"The outputs after {rows.node.name!r} leave out scores or corners.")
         switched_off = not 0 < rows.threshold < 1

@@ -9,6 +9,7 @@ from typing import Any
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.detections import Detections, Floats, detections
 from gluon2caffe.ssd_heads.functions import DETECTION_OUTPUTS, DOMAIN
 from gluon2caffe.ssd_heads.heads import Array, HeadKind, Heads
@@ -34,6 +35,10 @@ class GraftedHeads(Heads):
 
     def end_raw(self, graph: gs.Graph) -> dict[str, Floats]:
         """Refused: what was put into the predictors cannot be taken out again."""
+        raise SourceError("heads='raw': this graph ends in DetectionOutput already; convert its source.")
+
+    def document(self) -> DecoderDocument:
+        """Refused, like its raw end."""
         raise SourceError("heads='raw': this graph ends in DetectionOutput already; convert its source.")
 
     def read(self, outputs: Sequence[Array]) -> Detections:

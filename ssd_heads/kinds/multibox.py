@@ -12,6 +12,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads.corner_heads import Suppression, add_node, best_class_only, end_at, graft_corners
+from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.description import Floats, Head, SSDDescription
 from gluon2caffe.ssd_heads.detections import Detections, rows_of
 from gluon2caffe.ssd_heads.graft import check_predictors, predictions
@@ -71,11 +72,15 @@ class MultiBoxHeads(PriorHeads):
         end_at(graph, [classes, add_node(graph, "Reshape", "box_rows", [boxes, target], shape)])
         check_predictors(graph, self.description)
 
+    def document(self) -> DecoderDocument:
+        """An SSD's, with MultiBoxDetection's own rules."""
+        return {**super().document(), "clips": self.clips, "across_classes": self.across_classes}
+
     def read(self, outputs: Sequence[Array]) -> Detections:
         """(N, anchors, 6): class or -1, score, corners as parts of the picture."""
         (rows,) = outputs
         height, width = self.image_size
-        return rows_of(rows[..., 0], rows[..., 1], rows[..., 2:] * np.float32([width, height, width, height]))
+        return rows_of(rows[..., 0], rows[..., 1], rows[..., 2:] * np.array([width, height] * 2, np.float32))
 
 
 def _decoded(graph: gs.Graph, predictions_: gs.Tensor, described: SSDDescription) -> gs.Tensor:

@@ -46,7 +46,8 @@ def multibox_prior(op: Operator) -> None:
     centre_y = (np.arange(height, dtype=single) + single(offsets[0])) * step_y
     centre_x = (np.arange(width, dtype=single) + single(offsets[1])) * step_x
     pairs = [(size, ratios[0]) for size in sizes] + [(sizes[0], ratio) for ratio in ratios[1:]]
-    size, root = single([size for size, _ in pairs]), np.sqrt(single([ratio for _, ratio in pairs]))
+    size, ratio = np.array(pairs, single).T
+    root = np.sqrt(ratio)
     half_w, half_h = size * single(height) / single(width) * root / 2, size / root / 2
     y, x = centre_y[:, None, None], centre_x[None, :, None]
     corners = np.broadcast_arrays(x - half_w, y - half_h, x + half_w, y + half_h)

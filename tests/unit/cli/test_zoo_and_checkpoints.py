@@ -147,12 +147,15 @@ def test_raw_heads_of_an_ssd(run: Run, folder: Path) -> None:
         got = json.loads(run(command, *ssd, "-o", f"{command}{ending}", "--json").stdout)
         # 19²·4 + (10² + 5² + 3²)·6 + (2² + 1)·4 boxes; 20 classes and the background.
         assert got["outputs"] == {"class_predictions": [1, 2268, 21], "box_predictions": [1, 2268, 4]}
-        assert got["files"][-1] == {"path": f"{command}.priors.npy", "bytes": 72704}
+        assert got["files"][-2] == {"path": f"{command}.priors.npy", "bytes": 72704}
+        assert json.loads(Path(got["files"][-1]["path"]).read_text())["outputs"] == list(got["outputs"])
         assert np.load(f"{command}.priors.npy").shape == (1, 2, 4 * 2268)
     assert sorted(path.name for path in folder.iterdir()) == [
         "convert.caffemodel",
+        "convert.heads.json",
         "convert.priors.npy",
         "convert.prototxt",
+        "onnx.heads.json",
         "onnx.onnx",
         "onnx.priors.npy",
     ]

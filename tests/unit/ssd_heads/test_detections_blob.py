@@ -38,7 +38,7 @@ def test_opencvs_rows_are_sorted_and_padded_with_zeros() -> None:
 @pytest.mark.parametrize("form", [(4, 7), (1, 4, 7), (28,), (2, 2, 7)])
 def test_any_shape_of_rows_of_seven(form: tuple[int, ...]) -> None:
     if form == (28,):
-        with pytest.raises(ValueError, match=r"rows of 7 numbers, not of shape \(28,\)"):
+        with pytest.raises(ValueError, match=r"rows of 7 or 6 numbers, not of shape \(28,\)"):
             detections(np.zeros(form), 100)
         return
     check_grouped(detections(np.array(GROUPED).reshape(form), (100, 200)))
@@ -86,9 +86,9 @@ def test_score_threshold(threshold: float, count: int) -> None:
     assert (found.scores >= threshold).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 5, 6), (7, 2), (1, 1, 7, 3), (), (3,)])
+@pytest.mark.parametrize("shape", [(1, 1, 5, 8), (7, 2), (1, 1, 7, 3), (), (3,)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="rows of 7 numbers"):
+    with pytest.raises(ValueError, match="rows of 7 or 6 numbers"):
         detections(np.zeros(shape), 100)
 
 
@@ -180,3 +180,12 @@ class TestComparison:
         """A tail is measured in its own image: the other's scores say nothing about it."""
         difference = compare_detections(self.made(*self.ROWS[:3]), self.made(*self.ROWS), 100)
         assert difference.tail == 1
+
+
+def test_rows_of_six() -> None:
+    """As ncnn and MNN give them: without the image."""
+    rows = np.array([[2, 0.9, 0.1, 0.2, 0.3, 0.4], [1, 0.95, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0]], np.float32)
+    found = detections(rows, (100, 200))
+    assert found.ids.tolist() == [0, 1]
+    assert found.images.tolist() == [0, 0]
+    np.testing.assert_allclose(found.boxes[1], [20, 20, 60, 40], rtol=1e-6)

@@ -38,6 +38,7 @@ def test_priors_beside_the_model(shape: tuple[int, ...], tmp_path: Path) -> None
     assert saved == SavedModel(tmp_path / "net.v1.prototxt", tmp_path / "net.v1.caffemodel")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "net.v1.caffemodel",
+        "net.v1.heads.json",
         "net.v1.priors.npy",
         "net.v1.prototxt",
     ]

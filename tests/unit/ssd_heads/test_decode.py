@@ -1,0 +1,109 @@
+"""`ssd_heads.decode` finishes raw predictions in numpy: the detections are those of the source."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from detection_lists import Found, assert_same, of_mxnet
+from small_ssd import telling_ssd
+from test_box_nms import detector, one_row_for_each_class, telling_yolo
+from test_multibox import SQUARE, multibox_symbol, of_multibox, picture, saved
+from test_ssd_from_files import exported
+
+from gluon2caffe import to_caffe, verify
+from gluon2caffe.bridge.verification.readers import OpenCVReader
+from gluon2caffe.ssd_heads import Detections, decode
+
+pytestmark = [pytest.mark.usefixtures("mx"), pytest.mark.filterwarnings("ignore:.* not run:UserWarning")]
+
+
+def as_list(found: Detections) -> list[Found]:
+    rows = zip(found.images, found.ids, found.scores, found.boxes, strict=True)
+    return [Found(int(image), int(label), float(score), tuple(box.tolist())) for image, label, score, box in rows]
+
+
+def in_opencv(source: Any, x: np.ndarray, folder: Path) -> tuple[dict[str, np.ndarray], Path]:
+    """The raw outputs as OpenCV gives them, and the file that says what they are."""
+    import cv2
+
+    model = to_caffe(source, x.shape, heads="raw")
+    files = model.save(folder / "raw")
+    net = cv2.dnn.readNetFromCaffe(*map(str, files))
+    net.setInput(x)
+    blobs = list(model.outputs.values())
+    return dict(zip(model.outputs, net.forward(blobs), strict=True)), folder / "raw.heads.json"
+
+
+@pytest.mark.parametrize("nms", [{}, {"nms_topk": 30, "post_nms": 12}, {"nms_thresh": -1}], ids=["usual", "few", "off"])
+@pytest.mark.parametrize("shape", [(1, 3, 96, 96), (2, 3, 96, 128)])
+def test_an_ssd(nms: dict[str, Any], shape: tuple[int, ...], tmp_path: Path) -> None:
+    net, x = telling_ssd(3, shape, stds=(0.1, 0.2, 0.3, 0.4))
+    net.set_nms(**{"nms_thresh": 0.45, "nms_topk": 400, "post_nms": 100, **nms})
+    reference = of_mxnet(net, x)
+    assert len(reference) >= 12
+    assert_same(as_list(decode(*in_opencv(net, x, tmp_path))), reference)
+
+
+def test_a_decoder_that_clips_growth(tmp_path: Path) -> None:
+    """DetectionOutput cannot compute it: raw heads can be finished all the same."""
+    net, x = telling_ssd(3)
+    net.bbox_decoder._clip = 0.05
+    assert_same(as_list(decode(*in_opencv(net, x, tmp_path))), of_mxnet(net, x))
+
+
+@pytest.mark.parametrize("nms", [{}, {"nms_topk": 40, "post_nms": 15}])
+def test_yolo(nms: dict[str, Any], tmp_path: Path) -> None:
+    net, x = telling_yolo(3, (2, 3, 64, 96))
+    net.set_nms(**{"nms_thresh": 0.45, "nms_topk": 400, "post_nms": 100, **nms})
+    assert_same(as_list(decode(*in_opencv(net, x, tmp_path))), of_mxnet(net, x))
+
+
+@pytest.mark.parametrize("options", [{}, {"clip": False}, {"force_suppress": True}, {"nms_topk": 20}])
+def test_multibox(options: dict[str, Any], tmp_path: Path) -> None:
+    symbol = multibox_symbol(3, **options)
+    files, x = saved(symbol, tmp_path), picture(SQUARE)
+    assert_same(as_list(decode(*in_opencv(files, x, tmp_path))), of_multibox(files, symbol, x))
+
+
+def test_verify_decodes_what_has_no_counterpart_in_the_source(tmp_path: Path) -> None:
+    net, x = telling_yolo()
+    ssd, y = telling_ssd(3)
+    for source, sample in ((net, x), (exported(ssd, y, tmp_path), y)):
+        report = verify(to_caffe(source, sample.shape, heads="raw"), source, sample, readers=[OpenCVReader()])
+        assert report.passed, str(report)
+        assert report.rows[0].shape[0] >= 20
+        assert report.rows[0].output.endswith(": scores")
+
+
+def test_the_document(tmp_path: Path) -> None:
+    net, x = telling_yolo()
+    _, path = in_opencv(net, x, tmp_path)
+    assert json.loads(path.read_text()) == {
+        "kind": "corners",
+        "outputs": ["scores", "boxes"],
+        "image_size": [64, 64],
+        "score_threshold": 0.01,
+        "nms_threshold": 0.45,
+        "nms_topk": 400,
+        "post_nms": 100,
+        "best_class": False,
+        "across_classes": False,
+        "clips": False,
+        "largest_growth": None,
+    }
+
+
+def test_what_does_not_fit(tmp_path: Path) -> None:
+    net, x = detector(one_row_for_each_class)
+    outputs, path = in_opencv(net, x, tmp_path)
+    with pytest.raises(ValueError, match="the output 'scores' is missing: found boxes"):
+        decode({"boxes": outputs["boxes"]}, path)
+    with pytest.raises(ValueError, match=r"the output 'scores' has shape \(12, 4\), expected three axes"):
+        decode({**outputs, "scores": outputs["scores"][0]}, path)
+    document = {**json.loads(path.read_text()), "kind": "priors"}
+    with pytest.raises(ValueError, match="these heads have priors"):
+        decode(outputs, document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -83,31 +83,31 @@ def convert_many(
 
     """
     wanted = conversion_options({"input_shape": input_shape, **options})
-    todo = sources_with_prefixes(sources, folder)
+    listed = list(sources)
+    places = prefixes([source_name(source) for source in listed], folder)
+    todo = list(zip(listed, places, strict=True))
     if executor is None:
         return [convert_one(source, prefix, wanted) for source, prefix in todo]
     running = [(source, executor.submit(convert_one, source, prefix, wanted)) for source, prefix in todo]
-    return [_result(source, future) for source, future in running]
+    return [result_of(_title(source), future) for source, future in running]
 
 
-def sources_with_prefixes(sources: Iterable[Source], folder: str | PathLike[str]) -> list[tuple[Source, Path]]:
-    """Each source, and the path of its files without their endings.
+def prefixes(names: Sequence[str], folder: str | PathLike[str]) -> list[Path]:
+    """FOLDER/NAME for each name.
 
     Raises:
-        ConversionError: two sources have the same name.
+        ConversionError: two names are the same.
         OutputError: the folder does not exist.
     """
     place = Path(fspath(folder)).expanduser()
     if not place.is_dir():
         raise OutputError(f"cannot write to {place}: it is not an existing folder.")
-    listed = list(sources)
-    names = [source_name(source) for source in listed]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ConversionError(
             f"several sources would be written to the same files: {', '.join(twice)}. Convert them to other folders."
         )
-    return [(source, place / name) for source, name in zip(listed, names, strict=True)]
+    return [place / name for name in names]
 
 
 def source_name(source: Source) -> str:
@@ -122,33 +122,41 @@ def source_name(source: Source) -> str:
 
 def convert_one(source: Source, prefix: Path, options: ConversionOptions) -> ManyResult:
     """Convert and save one source; an error is its result."""
+    return convert_opened(lambda: source, _title(source), prefix, options)
+
+
+def convert_opened(
+    open_source: Callable[[], Source], title: str, prefix: Path, options: ConversionOptions
+) -> ManyResult:
+    """Like `convert_one`, of a source that has to be opened or built first, which may fail too."""
     from gluon2caffe.bridge.convert import convert
 
-    start, title = time.perf_counter(), _title(source)
+    start = time.perf_counter()
     try:
-        made = convert(source, options)
+        made = convert(open_source(), options)
         saved = made.save(prefix)
     except Exception as error:  # of this source alone: the others go on
-        return _failed(title, error, time.perf_counter() - start)
+        return failed_result(title, error, time.perf_counter() - start)
     files = tuple(made.files(saved))
     return ManyResult(title, files, made.parameter_count, tuple(made.notes), time.perf_counter() - start)
+
+
+def result_of(title: str, future: Future[ManyResult]) -> ManyResult:
+    """What a worker found; its death, and what cannot be sent to it, are errors of this source."""
+    try:
+        return future.result()
+    except Exception as error:
+        return failed_result(title, error, 0.0)
+
+
+def failed_result(title: str, error: Exception, seconds: float) -> ManyResult:
+    """The result of a source that could not be converted."""
+    known = isinstance(error, ConversionError)
+    text = str(error) if known else f"{type(error).__name__}: {error}"
+    return ManyResult(title, seconds=seconds, error=text.strip().rstrip(":"), kind=type(error).__name__)
 
 
 def _title(source: Source) -> str:
     if isinstance(source, (tuple, list)):
         return ", ".join(Path(fspath(part)).name for part in source)
     return Path(fspath(source)).name if isinstance(source, (str, PathLike)) else source_name(source)
-
-
-def _result(source: Source, future: Future[ManyResult]) -> ManyResult:
-    """What a worker found; its death, and what cannot be sent to it, are errors of this source."""
-    try:
-        return future.result()
-    except Exception as error:
-        return _failed(_title(source), error, 0.0)
-
-
-def _failed(title: str, error: Exception, seconds: float) -> ManyResult:
-    known = isinstance(error, ConversionError)
-    text = str(error) if known else f"{type(error).__name__}: {error}"
-    return ManyResult(title, seconds=seconds, error=text.strip().rstrip(":"), kind=type(error).__name__)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gluon2caffe.bridge.cli.conversion_options import conversion_options
+from gluon2caffe.bridge.cli.convert_many import convert_many
 from gluon2caffe.bridge.cli.failures import InterruptedAfterWriting, status_of
 from gluon2caffe.bridge.cli.options import (
     OutputOptions,
-    SourceArgs,
     output_options,
     readers_option,
-    source_options,
+    sources_options,
 )
 from gluon2caffe.bridge.cli.output_files import check_writable, pair_at
 from gluon2caffe.bridge.cli.progress_line import ProgressLine, shown_progress
 from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
-from gluon2caffe.bridge.cli.source_args import Found, find_source
+from gluon2caffe.bridge.cli.source_args import Found, find_source, listed_sources
 from gluon2caffe.bridge.cli.stage_one import intermediate, opened, options_for, serialised, tensors
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 from gluon2caffe.onnx2caffe.errors import ConversionError
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@source_options
+@sources_options
 @click.option(
     "-o",
     "--output",
     "prefix",
     metavar="PREFIX",
-    help="Write PREFIX.prototxt and PREFIX.caffemodel.  [default: the name of the source, in the current folder]",
+    help="Write PREFIX.prototxt and PREFIX.caffemodel; of several sources, into the folder of this name.  [default: "
+    "the name of the source, in the current folder]",
 )
 @conversion_options()
 @click.option("--save-onnx", is_flag=True, help="Write the intermediate model to PREFIX.onnx too.")
@@ -49,15 +50,26 @@ if TYPE_CHECKING:
 )
 @samples_option
 @readers_option
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Convert this many of several sources at once, each in a process.",
+)
 @output_options
 def convert(
-    source_args: SourceArgs,
+    sources: tuple[str, ...],
+    random: bool,
+    classes: int | None,
     prefix: str | None,
     options: ConversionOptions,
     save_onnx: bool,
     verify: bool,
     samples: Samples | None,
     readers: tuple[str, ...] | None,
+    jobs: int,
     output: OutputOptions,
 ) -> int:
     """Convert SOURCE to a Caffe model.
@@ -65,9 +77,17 @@ def convert(
     SOURCE is a symbol .json file with PARAMS, its .params file; an .onnx file; or the name of a net in GluonCV's zoo,
     such as resnet50_v1, with its pretrained weights, those in PARAMS, or random ones.
 
+    Several sources, or a folder with its .onnx and -symbol.json files, are converted one after the other, or --jobs at
+    once; those that cannot be are listed at the end, and stop no other.
+
     Where --verify finds a difference the files stay, and the exit status is 1.
     """
-    found = find_source(source_args)
+    listed = listed_sources(sources, random, classes)
+    if len(listed) != 1:
+        if save_onnx or verify or samples is not None or readers is not None:
+            raise click.UsageError("--verify, --save-onnx, --samples and --readers go with one source.")
+        return convert_many(listed, prefix, options, jobs, output)
+    found = find_source(listed[0])
     pair = pair_at(prefix if prefix is not None else found.stem)
     onnx_file = pair[0].with_suffix(".onnx") if save_onnx else None
     files = [*pair] if onnx_file is None else [*pair, onnx_file]

@@ -68,6 +68,21 @@ def source_options(command: Command) -> Command:
     options = [
         click.argument("source"),
         click.argument("params", required=False, type=click.Path(path_type=Path)),
+        *_zoo_options(),
+    ]
+    return _gathering(command, options, "source_args", SourceArgs)
+
+
+def sources_options(command: Command) -> Command:
+    """One or several sources: the keywords `sources`, `random` and `classes`."""
+    argument = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+    for option in reversed([argument, *_zoo_options()]):
+        command = option(command)
+    return command
+
+
+def _zoo_options() -> list[Callable[[Any], Any]]:
+    return [
         click.option("--random", is_flag=True, help="Give a zoo net random weights instead of its pretrained ones."),
         click.option(
             "--classes",
@@ -76,7 +91,6 @@ def source_options(command: Command) -> Command:
             help="Build a zoo net for N classes; with --random or PARAMS.",
         ),
     ]
-    return _gathering(command, options, "source_args", SourceArgs)
 
 
 def readers_option(command: Command) -> Command:

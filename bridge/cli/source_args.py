@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,36 @@ class Found:
         from gluon2caffe.bridge.zoo import zoo_input_shape
 
         return zoo_input_shape(self.zoo_name)
+
+
+def listed_sources(words: Sequence[str], random: bool, classes: int | None) -> list[SourceArgs]:
+    """The sources that the arguments name, none of them looked for yet.
+
+    A .params file belongs to what stands before it, and so does any file behind a symbol file but another source. A
+    folder stands for its .onnx and -symbol.json files, where it has some.
+    """
+    listed: list[SourceArgs] = []
+    for word in words:
+        before = listed[-1] if listed else None
+        if before is not None and before.params is None and _belongs(word, before.source):
+            listed[-1] = replace(before, params=Path(word))
+            continue
+        inside = _sources_inside(Path(word).expanduser())
+        listed += [SourceArgs(source, None, random, classes) for source in inside or [word]]
+    return listed
+
+
+def _belongs(word: str, source: str) -> bool:
+    path = Path(word)
+    if path.suffix == ".params":
+        return True
+    return Path(source).suffix == ".json" and path.suffix not in _SUFFIXES and not path.is_dir()
+
+
+def _sources_inside(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(str(path) for pattern in ("*.onnx", "*-symbol.json") for path in folder.glob(pattern))
 
 
 def find_source(arguments: SourceArgs) -> Found:

@@ -177,7 +177,7 @@ def test_unsupported_nodes_in_json(run: Run, refused: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["convert"], "Missing argument 'SOURCE'."),
+        (["convert"], "Missing argument 'SOURCE...'."),
         (
             ["convert", "net.onnx", "--target", "tf"],
             "'tf' is not one of 'ssd', 'bvlc', 'opencv', 'ncnn', 'mnn', 'tensorrt', 'nnie'.",

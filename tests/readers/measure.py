@@ -70,7 +70,7 @@ def main() -> int:
         for reader in ready:
             assert isinstance(reader, WorkerReader)
             row = measure(reader, target_of(name, reader), cases)
-            measured[reader.name] = row
+            measured = {**page.load(), reader.name: row}  # another process may have written meanwhile
             print(f"{reader.name} {reader.version}, target {row['target']}: {row['counts']}", flush=True)
             for case, figure in row["wrong"].items():
                 print(f"  wrong: {case}: {figure}", flush=True)

@@ -53,6 +53,7 @@ mnn: $(READY)
 
 readers: $(READY) caffe
 	$(BIN)/python -m tests.readers.measure
+	$(BIN)/python -m tests.readers.trained
 
 zoo: $(READY) caffe
 	$(BIN)/python -m pytest -q tests/zoo --full-zoo

@@ -75,7 +75,7 @@ def main() -> int:
             for case, figure in row["wrong"].items():
                 print(f"  wrong: {case}: {figure}", flush=True)
             page.store(measured)
-    page.PAGE.write_text(page.render(page.load()), encoding="utf-8")
+    page.PAGE.write_text(page.render(page.load(), page.load_trained()), encoding="utf-8")
     return int(missing > 0 or any(row["wrong"] for row in measured.values()))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from tests.zoo.page import DOCS
 
 MEASUREMENTS = DOCS / "readers.json"
+TRAINED = DOCS / "trained.json"
 PAGE = DOCS / "readers.md"
 COLUMNS = {
     "agreed": "agreed",
@@ -44,7 +45,25 @@ def store(measured: dict[str, Any]) -> None:
     MEASUREMENTS.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def render(measured: dict[str, Any]) -> str:
+def load_trained() -> dict[str, Any]:
+    """Reader -> how the trained nets do on it; MXNet is the first."""
+    return json.loads(TRAINED.read_text(encoding="utf-8")) if TRAINED.exists() else {}
+
+
+def store_trained(measured: dict[str, Any]) -> None:
+    """Write that."""
+    TRAINED.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def is_as_good(row: dict[str, Any], mxnet: dict[str, Any]) -> bool:
+    """Whether a reader has MXNet's accuracy and mean average precision, of those nets that it takes at all."""
+    digits, scenes = row["digits"], row["scenes"]
+    return ("refused" in digits or digits["accuracy"] == mxnet["digits"]["accuracy"]) and (
+        "refused" in scenes or abs(scenes["precision"] - mxnet["scenes"]["precision"]) < 1e-3
+    )
+
+
+def render(measured: dict[str, Any], trained: dict[str, Any]) -> str:
     """The page."""
     head = f"| reader | version | target | measured | {' | '.join(COLUMNS.values())} | largest error | tolerance |"
     rows = [head, "|---|---|---|---|" + "--:|" * (len(COLUMNS) + 2)]
@@ -52,9 +71,41 @@ def render(measured: dict[str, Any]) -> str:
         counts = " | ".join(f"{row['counts'].get(what, 0):,}" for what in COLUMNS)
         versions = f"{name} | {row['version']} | `{row['target']}` | {row['date']}"
         rows.append(f"| {versions} | {counts} | {row['largest']:.1e} | {row['tolerance']:.0e} |")
-    parts = [HEAD + "\n".join(rows), _operators(measured)]
+    parts = [HEAD + "\n".join(rows), *([_trained(trained)] if trained else []), _operators(measured)]
     parts += [section for name, row in measured.items() if (section := _faults(name, row))]
     return "\n\n".join(parts) + "\n"
+
+
+def _trained(trained: dict[str, Any]) -> str:
+    """The classifier of digits and the detector of scenes on all held-out data."""
+    mxnet = trained["MXNet"]
+    lines = [
+        "## Two trained nets\n",
+        f"The classifier and the detector of the demo, on {mxnet['digits']['pictures']} held-out digits and"
+        f" {mxnet['scenes']['pictures']} held-out scenes, beside MXNet. `make readers` measures it.\n",
+        "| run by | target | accuracy | labels that differ | error | mAP | boxes | score error | corner error |",
+        "|---|---|" + "--:|" * 7,
+    ]
+    for name, row in trained.items():
+        digits, scenes = row["digits"], row["scenes"]
+        cells = [name, f"`{row['target']}`" if "target" in row else ""]
+        if "refused" in digits:
+            cells += [digits["refused"], "", ""]
+        else:
+            differ = digits.get("labels_that_differ", "")
+            cells += [f"{digits['accuracy']:.2%}", str(differ), _small(digits.get("relative"))]
+        if "refused" in scenes:
+            cells += [f"– ({scenes['refused']})", "", "", ""]
+        else:
+            corner = _small(scenes.get("corner"))
+            cells += [f"{scenes['precision']:.2%}", str(scenes["boxes"]), _small(scenes.get("score"))]
+            cells.append(f"{corner} px" if corner else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _small(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
 
 
 def _operators(measured: dict[str, Any]) -> str:
@@ -88,4 +139,4 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(load()), encoding="utf-8")
+    PAGE.write_text(render(load(), load_trained()), encoding="utf-8")

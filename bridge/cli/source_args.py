@@ -180,7 +180,10 @@ def _require_zoo_name(text: str) -> None:
     try:
         known = is_zoo_name(text)
     except SourceError as error:  # no MXNet or no GluonCV
-        raise SourceError(f"{text} is not a file, and nets of GluonCV's zoo cannot be built here: {error}") from error
+        raise SourceError(
+            f"{text} is not a file, and nets of GluonCV's zoo cannot be built here: {error} "
+            "Files need neither MXNet nor GluonCV: an .onnx file, or a symbol .json file with its .params file."
+        ) from error
     if not known:
         near = difflib.get_close_matches(text.lower(), zoo_names(), n=3)
         hint = f" Near names in the zoo: {', '.join(near)}." if near else ""

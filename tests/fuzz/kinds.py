@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from verdict import INVALID, UNREAD, WrongNumbersError, verdict
 
 import gluon2caffe
-from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.errors import ConversionError, InternalError
 from tests.fuzz import corpus
 from tests.fuzz.plan import PARTS
 from tests.unit.onnx_door.mutations import altered, damaged
@@ -80,6 +80,8 @@ def _onnx_end(content: bytes) -> str:
         shape = corpus.input_shape(path)
         try:
             made = gluon2caffe.to_caffe(path) if shape is None else gluon2caffe.to_caffe(path, shape)
+        except InternalError:
+            raise
         except ConversionError:
             return "refused"
         if len(content) > LARGEST_TO_RUN or made.parameter_count > LARGEST_TO_RUN:
@@ -123,6 +125,8 @@ def _mxnet_end(net: corpus.MXNetFiles, symbol: bytes, params: bytes) -> str:
         files[1].write_bytes(params)
         try:
             gluon2caffe.to_caffe(files, net.shape)
+        except InternalError:
+            raise
         except ConversionError:
             return "refused"
     return "converted"

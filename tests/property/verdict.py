@@ -16,7 +16,7 @@ from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
 from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
-from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.errors import ConversionError, InternalError
 from gluon2caffe.onnx2caffe.prototxt import read_net
 
 TOLERANCE = 1e-4
@@ -57,6 +57,8 @@ def verdict(example: Example) -> str:
     given.CopyFrom(source)
     try:
         converted = gluon2caffe.to_caffe(given, **example.options)
+    except InternalError:
+        raise
     except ConversionError:
         return REFUSED
     check_sizes(source, converted, example.options)

@@ -1,0 +1,1 @@
+"""Mutation score: `make mutation`."""

@@ -1,0 +1,87 @@
+"""Which test cases run which lines: what coverage noted under each case's name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.own_process import ROOT
+
+DATA = ROOT / "build" / "mutation" / "coverage"
+ROOMS = ("bridge", "onnx2caffe", "ssd_heads")
+TESTS = (
+    "tests/unit/lowering",
+    "tests/unit/normalize",
+    "tests/unit/model",
+    "tests/unit/onnx_door",
+    "tests/unit/ssd_heads",
+    "tests/regression",
+    "tests/quirks",
+    "tests/property/test_found.py",
+)
+MOST_CASES = 40
+"""Cases that a mutation is tried on: those that run its line, and where more do, some evenly spread among them."""
+
+
+MOST_OTHERS = 60
+"""Further cases that a survivor is tried on."""
+
+
+@dataclass
+class CoverageMap:
+    """File, from the root -> line -> the cases that run it."""
+
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    files: dict[str, list[str]] = field(default_factory=dict)
+
+    def cases(self, file: str, line: int) -> list[str]:
+        """The cases to try for a mutation; of a line that runs at import, those that run anything of its file."""
+        return self._spread(self._all(file, line), MOST_CASES)
+
+    def others(self, file: str, line: int) -> list[str]:
+        """More cases, for a mutation that survives those."""
+        first = set(self.cases(file, line))
+        return self._spread([case for case in self._all(file, line) if case not in first], MOST_OTHERS)
+
+    def _all(self, file: str, line: int) -> list[str]:
+        return self.lines.get(file, {}).get(line) or self.files.get(file, [])
+
+    @staticmethod
+    def _spread(cases: list[str], most: int) -> list[str]:
+        if len(cases) <= most:
+            return cases
+        return [cases[int(place * len(cases) / most)] for place in range(most)]
+
+
+def environment() -> Mapping[str, str]:
+    """The environment of the tests: one thread, and OpenCV alone, which starts fast."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "GLUON2CAFFE_CAFFE_FOLDER": os.devnull}
+
+
+def measure() -> None:
+    """Run the tests once, each case noted by name (`tests.mutation.contexts`)."""
+    DATA.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "coverage", "run", f"--data-file={DATA}", f"--source={','.join(ROOMS)}"]
+    command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation.contexts", *TESTS]
+    subprocess.run(command, cwd=ROOT, env=environment(), check=False)
+
+
+def load(data_file: Path = DATA) -> CoverageMap:
+    """Read what was noted."""
+    from coverage import CoverageData
+
+    data = CoverageData(basename=str(data_file))
+    data.read()
+    made = CoverageMap()
+    for path in data.measured_files():
+        file = str(Path(path).relative_to(ROOT))
+        by_line = {
+            line: sorted(case for case in cases if case) for line, cases in data.contexts_by_lineno(path).items()
+        }
+        made.lines[file] = {line: cases for line, cases in by_line.items() if cases}
+        made.files[file] = sorted({case for cases in by_line.values() for case in cases})
+    return made

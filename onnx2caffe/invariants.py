@@ -142,7 +142,7 @@ def require_recorded_shapes(model: CaffeModel, shapes: Mapping[str, Sequence[int
     for blob, tensors in held.items():
         for tensor in tensors:
             # A scalar is written as a blob of one axis of length 1.
-            if blob in made and tensor in shapes and list(made[blob]) != (list(shapes[tensor]) or [1]):
+            if blob in made and tensor in shapes and (list(made[blob]) or [1]) != (list(shapes[tensor]) or [1]):
                 raise InternalError(
                     "in the finished layers",
                     f"blob {blob!r} of {tensor!r} is {_lengths(made[blob])}, expected {_lengths(shapes[tensor])}",

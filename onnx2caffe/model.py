@@ -107,7 +107,7 @@ class CaffeModel:
     @cached_property
     def sizes(self) -> Sizes | None:
         """At which input sizes the model computes what its source computes; None for one that was read from files."""
-        return None if self.shape_program is None else Sizes(self.shape_program)
+        return None if self.shape_program is None else Sizes(self.shape_program, self.inputs)
 
     @property
     def parameter_count(self) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnx.defs
 import onnx.helper
 
 from gluon2caffe.bridge.export.operators import (
@@ -24,9 +23,6 @@ from gluon2caffe.bridge.export.operators.refused import refusal_reason
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.bridge.mxnet_files.unknown import why_unknown
 from gluon2caffe.onnx2caffe.errors import SourceError
-
-
-OPSET = 13
 
 
 @dataclass
@@ -69,7 +65,6 @@ class NodeTranslator:
                 _refuse_without_shape(node, inputs)
             operator = Operator(node, inputs, self._readers[index])
             TRANSLATORS[node.op](operator)
-            _check_inputs(operator)
             self._check_outputs(node, index, operator)
         except NotExactError as error:
             self.refusals.append(self._describe(node, error))
@@ -122,16 +117,6 @@ class NodeTranslator:
 def _why_not(operator: str) -> str:
     reason = refusal_reason(operator)
     return f"no translation: {reason}" if reason else why_unknown(operator)
-
-
-def _check_inputs(operator: Operator) -> None:
-    """Raise where a node was made with fewer inputs than ONNX asks for: a damaged file has lost some."""
-    for made in operator.nodes:
-        if made.domain:
-            continue
-        least = onnx.defs.get_schema(made.op_type, OPSET, "").min_input
-        if len(made.input) < least:
-            raise NotExactError(f"inputs are missing: {len(made.input)} of {made.op_type} found, expected {least}")
 
 
 def _refuse_without_shape(node: SymbolNode, inputs: list[Input]) -> None:

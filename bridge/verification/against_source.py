@@ -26,6 +26,7 @@ from gluon2caffe.bridge.verification.readers.reader import Reader
 from gluon2caffe.bridge.verification.reference_onnx import intermediate_tensors, node_outputs, run_onnx
 from gluon2caffe.bridge.verification.report import Report
 from gluon2caffe.bridge.verification.samples import split_samples
+from gluon2caffe.bridge.verification.saturated import decided_by_raw_heads
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import CaffeModel, SavedModel
 from gluon2caffe.onnx2caffe.read import read_model
@@ -87,6 +88,8 @@ def verify(
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
         if loaded.heads is not None and (loaded.options.heads != "raw" or kind_of_block(source) is None):
             report = compare_detectors(run, source, loaded.heads)
+            if any(not row.passed for row in report.rows):
+                report = decided_by_raw_heads(report, run, source, loaded.heads, tolerance)
         else:
             report = compare_outputs(run, source, tolerance)
         bad = next((row.reader for row in report.rows if not row.passed), None)

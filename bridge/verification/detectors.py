@@ -48,7 +48,7 @@ def compare_detectors(run: Run, source: Source, heads: Heads) -> Report:
     failed: dict[str, str] = {}
     skipped = dict(run.missing)
     for sample in split_samples(run.raw, run.model.inputs):
-        reference = heads.read(_source_arrays(source, sample, run.model, heads))
+        reference = source_detections(source, sample, run.model, heads)
         ran = run_readers(run.readers, *run.files, sample)
         skipped |= ran.skipped
         for reader, result in ran.results.items():
@@ -77,6 +77,11 @@ def _compare(reference: Detections, found: Detections, heads: Heads, is_cut: Cal
     if not difference.tail or is_cut():
         return difference
     return compare_detections(reference, found, heads.post_nms, may_continue=False)
+
+
+def source_detections(source: Source, sample: Mapping[str, FloatArray], model: Conversion, heads: Heads) -> Detections:
+    """What the source finds in one sample of the model's raw input."""
+    return heads.read(_source_arrays(source, sample, model, heads))
 
 
 def _source_arrays(

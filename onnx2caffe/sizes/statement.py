@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -61,8 +61,10 @@ class Sizes:
     Everything is found out from the net's shapes when it is first asked for.
     """
 
-    def __init__(self, program: ShapeProgram) -> None:
+    def __init__(self, program: ShapeProgram, names: Iterable[str] | None = None) -> None:
         self._program = program
+        # An input that no layer reads is none of the model's.
+        self._names = tuple(program.inputs if names is None else names)
 
     def includes(self, shapes: Shape | Mapping[str, Shape]) -> bool:
         """Whether the model is exact at these input shapes: one, or a mapping from input name to shape."""
@@ -75,7 +77,7 @@ class Sizes:
             ValueError: they do not name the model's inputs.
 
         """
-        inputs = self._program.inputs
+        inputs = {name: self._program.inputs[name] for name in self._names}
         if not isinstance(shapes, Mapping):
             if len(inputs) != 1:
                 raise ValueError(f"the model has the inputs {', '.join(inputs)}: give a shape for each")
@@ -87,7 +89,7 @@ class Sizes:
             own = inputs[name]
             if len(shape) != len(own) or (len(shape) > 1 and shape[1] != own[1]):
                 return [f"{name}: {shape} is not like {own}"]
-        return self._program.broken(given)
+        return self._program.broken({**self._program.inputs, **given})
 
     @cached_property
     def any_batch(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from graphs import Example, examples
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from other_sizes import WrongSizesError
 from verdict import INVALID, UNREAD, WrongNumbersError, verdict
 
 import gluon2caffe
@@ -137,6 +138,8 @@ def _judged(end_of: Callable[[], str], describe: Callable[[], str] = str) -> End
     with np.errstate(all="ignore"):
         try:
             return end_of(), ""
+        except WrongSizesError:
+            return "wide sizes", ""
         except WrongNumbersError as error:
             return "wrong", f"{str(error)[:1500]}\n{describe()[:2500]}"
         except Exception:

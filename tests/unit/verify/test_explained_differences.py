@@ -213,3 +213,20 @@ def test_gluon_nets_of_any_device_and_precision(mx: Any, dtype: str, words: str)
         if words
         else []
     )
+
+
+def test_detections_of_equal_scores_are_undecidable_and_raw_heads_are_compared(mx: Any) -> None:
+    from tests.telling_detector import initialise_detector
+    from tests.unit.ssd_heads.small_ssd import small_ssd
+
+    net = small_ssd()
+    initialise_detector(net, (1, 3, 96, 96))
+    for name, param in net.collect_params().items():
+        if "convpredictor" in name and "weight" in name:
+            param.set_data(param.data() * 1e4)  # a softmax of such differences is exactly 0 and 1
+    converted = gluon2caffe.to_caffe(net)
+    report = gluon2caffe.verify(converted, net, readers=[OpenCVReader()])
+    assert report.notes[0].startswith("The detections are undecidable: ")
+    assert report.notes[0].endswith("The raw predictions were compared instead.")
+    assert [row.output for row in report.rows] == ["class_predictions", "box_predictions"]
+    assert report.passed

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gluon2caffe.bridge.random_weights import initialise
+from gluon2caffe.bridge.zoo_table import family_of
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads import kind_of_block
 
@@ -20,13 +21,6 @@ _NOT_CLASSIFIERS = re.compile(
 )
 
 _DETECTORS = re.compile(r"^(ssd_\d|yolo3_)")
-
-# The picture size that a family was trained on, where it is not 224.
-_SIZES = (
-    (re.compile(r"^cifar_"), 32),
-    (re.compile(r"^(inceptionv3|xception)"), 299),
-    (re.compile(r"^nasnet_(5|6|7)"), 331),
-)
 
 _OTHER_WEIGHTS = "Give a .params file instead, or ask for random weights (--random)."
 
@@ -46,18 +40,18 @@ def is_zoo_name(text: str) -> bool:
     return text.lower() in zoo_names()
 
 
-def zoo_input_shape(name: str) -> tuple[int, int, int, int]:
-    """(1, 3, H, W) that the net was trained on."""
-    size = next((size for pattern, size in _SIZES if pattern.search(name.lower())), 224)
-    return (1, 3, size, size)
+def zoo_input_shape(name: str) -> tuple[int, ...]:
+    """(1, C, H, W) that the net was trained on; (1, 3, 224, 224) where only the net itself knows."""
+    return family_of(name).shape or (1, 3, 224, 224)
 
 
-def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
+def zoo_net(name: str, *, random: bool = False, input_shape: tuple[int, ...] | None = None, **options: Any) -> Any:
     """A net of the zoo as a HybridBlock: with its pretrained weights, or with random ones.
 
     Args:
         name: as in `gluoncv.model_zoo.get_model`.
         random: initialise it at random, as `bridge.random_weights` does, instead of downloading weights.
+        input_shape: of the input that the net is built for; what it was trained on where left out.
         options: for the zoo's constructor. `classes` is the number of classes; the detectors called `_custom` need it,
             and take a list of names too: a number gives class0, class1, ...; detectors of a data set do not take it.
 
@@ -74,9 +68,13 @@ def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
         raise SourceError(f"{name} is an R-CNN: its region proposals have no counterpart in stock Caffe.")
     if _DETECTORS.match(name):
         options = _with_class_names(name, options)
-    if _NOT_CLASSIFIERS.search(name):
+    family = family_of(name)
+    if family.has_base:
         # The constructors of other tasks would download the weights of the classifier they grow on.
         options.setdefault("pretrained_base", False)
+    shape = tuple(input_shape or zoo_input_shape(name))
+    if family.has_size:
+        options = {**_picture_size(name, shape), **options}
     try:
         net = _gluoncv().model_zoo.get_model(name, pretrained=not random, **options)
     except Exception as error:  # the zoo raises whatever its constructor or the download raised
@@ -86,8 +84,28 @@ def zoo_net(name: str, *, random: bool = False, **options: Any) -> Any:
         raise SourceError(f"GluonCV has no pretrained weights of {name}. {_OTHER_WEIGHTS}")
     if random:
         kind = kind_of_block(net)
-        initialise(net, zoo_input_shape(name) if kind is None else kind.input_shape(net))
+        _initialise(name, net, shape if kind is None or input_shape is not None else kind.input_shape(net))
     return net
+
+
+def _picture_size(name: str, shape: tuple[int, ...]) -> dict[str, int]:
+    """The size of the picture as a segmentation net's constructor takes it."""
+    if len(shape) != 4:
+        raise SourceError(f"{name} takes pictures (N, 3, H, W), not an input of shape {shape}.")
+    height, width = shape[2:]
+    return {"crop_size": height} if height == width else {"height": height, "width": width}
+
+
+def _initialise(name: str, net: Any, shape: tuple[int, ...]) -> None:
+    try:
+        initialise(net, shape)
+    except Exception as error:  # MXNet raises MXNetError, the block's own code anything
+        usual = family_of(name).shape
+        hint = f" Try: --input-shape {','.join(map(str, usual))}" if usual is not None and usual != shape else ""
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SourceError(
+            f"{name} does not take an input of shape {tuple(shape)}: {reason[-1].strip()}.{hint}"
+        ) from error
 
 
 def _with_class_names(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def convert(
     from gluon2caffe.bridge.convert import lowered
 
     with shown_progress(output) as progress:
-        source = opened(found, progress)
+        source = opened(found, progress, options)
         if verify:
             from gluon2caffe.bridge.verification.prerequisites import check_prerequisites
 

@@ -89,7 +89,7 @@ def inspect(
         check_writable([saved], found.files)
     content = b""
     with shown_progress(output) as progress:
-        source = opened(found, progress)
+        source = opened(found, progress, options)
         made = intermediate(source, options_for(found, options), progress)
         if saved is not None or netron:
             content = serialised(made, progress)

@@ -48,7 +48,7 @@ def onnx(
     target = file.expanduser() if file is not None else Path(f"{found.stem}.onnx")
     check_writable([target], found.files)
     with shown_progress(output) as progress:
-        source = opened(found, progress)
+        source = opened(found, progress, options)
         made = intermediate(source, options_for(found, options), progress)
         content = serialised(made, progress)
         progress.begin("Writing the file")

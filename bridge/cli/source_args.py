@@ -34,19 +34,22 @@ class Found:
     zoo_name: str | None
     arguments: SourceArgs
 
-    def open(self) -> Any:
-        """The source as the library takes it; for a zoo net this builds it, and may download its weights."""
+    def open(self, input_shape: tuple[int, ...] | None = None) -> Any:
+        """The source as the library takes it; for a zoo net this builds it, and may download its weights.
+
+        A zoo net is built for `input_shape`, or for what it was trained on.
+        """
         if self.zoo_name is not None:
-            return _zoo_net(self.zoo_name, self.arguments)
+            return _zoo_net(self.zoo_name, self.arguments, input_shape)
         return self.files if len(self.files) == 2 else self.files[0]
 
     def usual_shape(self) -> tuple[int, ...] | None:
         """The shape of a zoo net's input; None where the library knows better: an SSD is built for one size."""
-        if self.zoo_name is None or self.zoo_name.startswith("ssd_"):
+        if self.zoo_name is None:
             return None
-        from gluon2caffe.bridge.zoo import zoo_input_shape
+        from gluon2caffe.bridge.zoo_table import family_of
 
-        return zoo_input_shape(self.zoo_name)
+        return family_of(self.zoo_name).shape
 
 
 def listed_sources(words: Sequence[str], random: bool, classes: int | None) -> list[SourceArgs]:
@@ -155,15 +158,15 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _zoo_net(name: str, arguments: SourceArgs) -> Any:
+def _zoo_net(name: str, arguments: SourceArgs, input_shape: tuple[int, ...] | None) -> Any:
     """Build a zoo net with the weights the user wants; SourceError where the name or the weights are not to be had."""
     from gluon2caffe.bridge.zoo import zoo_net
 
     _require_zoo_name(arguments.source)
     options = {} if arguments.classes is None else {"classes": arguments.classes}
     if arguments.params is None:
-        return zoo_net(name, random=arguments.random, **options)
-    net = zoo_net(name, random=True, **options)
+        return zoo_net(name, random=arguments.random, input_shape=input_shape, **options)
+    net = zoo_net(name, random=True, input_shape=input_shape, **options)
     params = arguments.params.expanduser()
     try:
         net.load_parameters(str(params))

@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from gluon2caffe.bridge.options import ConversionOptions
 
 
-def opened(found: Found, progress: ProgressLine) -> Any:
-    """The source as the library takes it."""
+def opened(found: Found, progress: ProgressLine, options: ConversionOptions) -> Any:
+    """The source as the library takes it, a zoo net for the input shape asked for."""
     progress.begin("Building the net" if found.zoo_name else "Opening the source")
-    return found.open()
+    shape = options.input_shapes
+    return found.open(next(iter(shape.values())) if isinstance(shape, dict) and len(shape) == 1 else _plain(shape))
+
+
+def _plain(shape: Any) -> tuple[int, ...] | None:
+    return shape if isinstance(shape, tuple) else None
 
 
 def options_for(found: Found, options: ConversionOptions) -> ConversionOptions:

@@ -69,7 +69,7 @@ def verify(
         if not file.is_file():
             raise SourceError(f"There is no file {file}.")
     with shown_progress(output) as progress:
-        source = opened(found, progress)
+        source = opened(found, progress, options)
         progress.begin("Verifying")
         from gluon2caffe import verify as compared
 

@@ -36,6 +36,10 @@ def scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: 
 
 
 def _scale(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int, part: str) -> Blob:
+    ranks = net.profile.limits.scale_ranks
+    if ranks is not None and x.rank not in ranks and (axis, weight.ndim) == (1, 1):
+        picture = reshape(net, x, (*x.shape[:2], flattened(x, 2), 1), part="picture")
+        return reshape(net, _scale(net, picture, weight, bias, axis=1, part=part), x.shape, part="shape")
     fields: dict[str, Any] = {}
     if axis != 1:
         fields["axis"] = axis
@@ -74,7 +78,10 @@ def weighted_sum(net: NetBuilder, bottoms: Sequence[Blob], weights: Sequence[flo
     """Sum of weight·bottom over blobs of one shape, the weights as coefficients where the target takes them."""
     if all(weight == 1.0 for weight in weights):
         return eltwise(net, bottoms, "SUM", part=part)
-    if net.profile.limits.eltwise_coeff:
+    if tuple(weights) == (-1.0, 1.0):
+        bottoms, weights = bottoms[::-1], weights[::-1]
+    difference_only = net.profile.has_quirk(Fault.ELTWISE_COEFFICIENTS_OF_MANY) and tuple(weights) != (1.0, -1.0)
+    if not difference_only and not net.profile.has_quirk(Fault.ELTWISE_COEFFICIENTS):
         return eltwise(net, bottoms, "SUM", coeff=weights, part=part)
     pairs = zip(bottoms, weights, strict=True)
     shares = [x if weight == 1.0 else power(net, x, scale=weight, part="share") for x, weight in pairs]

@@ -24,6 +24,7 @@ from gluon2caffe.onnx2caffe.barriers import producer
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.shape_layers import concat, flattened, permute, reshape, slices
 from gluon2caffe.onnx2caffe.shapes import pooled_size
+from gluon2caffe.onnx2caffe.targets import Fault
 from gluon2caffe.onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling, with_bias
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -84,7 +85,9 @@ def relu(net: NetBuilder, x: Blob, negative_slope: float = 0.0, *, part: str = "
 
 def prelu(net: NetBuilder, x: Blob, slope: Array, *, part: str = "") -> Blob:
     """Leaky ReLU with a slope per channel, or one for all (a slope of one number)."""
-    shared = slope.size == 1
+    shared = slope.size == 1 and not net.profile.has_quirk(Fault.PRELU_SHARED_SLOPE)
+    if not shared and slope.size == 1:
+        slope = np.full(x.shape[1], slope.item(), np.float32)
     # Every reader takes the legacy 4-D shape of one number; not all take an empty one.
     blob = slope.reshape(1, 1, 1, 1) if shared else slope.reshape(-1)
     return net.one("PReLU", [x], x.shape, part=part, blobs=[blob], prelu_param={"channel_shared": shared})

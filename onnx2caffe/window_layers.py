@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.shape_layers import concat, slices
+from gluon2caffe.onnx2caffe.targets import Fault
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[int, int]
@@ -50,8 +52,34 @@ def deconvolution(
     part: str = "",
 ) -> Blob:
     """Transposed convolution of (N, C, H, W) with `weight` (C, M/group, kh, kw)."""
+    depthwise = group == weight.shape[0] and weight.shape[1] == 1
+    if group > 1 and not depthwise and net.profile.has_quirk(Fault.GROUPED_DECONVOLUTION):
+        return _group_by_group(net, x, weight, bias, group, part, stride=stride, pad=pad, dilation=dilation)
     fields = _spatial_fields(weight.shape[1] * group, weight, bias, stride, pad, dilation, group)
     return net.one("Deconvolution", [x], part=part, blobs=with_bias(weight, bias), convolution_param=fields)
+
+
+def _group_by_group(
+    net: NetBuilder,
+    x: Blob,
+    weight: Array,
+    bias: Array | None,
+    group: int,
+    part: str,
+    *,
+    stride: Pair,
+    pad: Pair,
+    dilation: Pair,
+) -> Blob:
+    """A Deconvolution for each group, side by side."""
+    pieces = slices(net, x, [x.shape[1] // group] * group, 1, part="groups")
+    weights = np.split(weight, group)
+    biases = [None] * group if bias is None else np.split(bias, group)
+    made = [
+        deconvolution(net, piece, weights[i], biases[i], stride=stride, pad=pad, dilation=dilation, part=f"group{i}")
+        for i, piece in enumerate(pieces)
+    ]
+    return concat(net, made, 1, part=part or "groups_joined")
 
 
 def with_bias(weight: Array, bias: Array | None) -> list[Array]:

@@ -67,6 +67,8 @@ def _convolved(
             x, before = pad_with_zeros(net, x, before, after), (0, 0)
         else:
             weight, before = longer, (max(before[0], after[0]), max(before[1], after[1]))
+    if dilation[0] != dilation[1] and net.profile.limits.equal_dilation:
+        weight, dilation = spread(weight, dilation), (1, 1)
     if net.profile.has_quirk(Fault.DEPTHWISE_OVER_ONE_ROW):
         weight, before = _without_padding_taps(net, x, weight, before, dilation)
     return layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)

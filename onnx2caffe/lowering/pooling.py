@@ -14,6 +14,7 @@ import numpy as np
 
 from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
+from gluon2caffe.onnx2caffe.layers import Pair
 from gluon2caffe.onnx2caffe.lowering.axes import join, select
 from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
 from gluon2caffe.onnx2caffe.lowering.padding import axis_pads, pair
@@ -23,6 +24,7 @@ from gluon2caffe.onnx2caffe.lowering.window import Window
 from gluon2caffe.onnx2caffe.lowering.window_sizes import rely_on_maximum, rely_on_mean
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets import Fault
 
 Windows = tuple[Window, Window]
 PoolPicture = Callable[[NetBuilder, Blob, Windows], Blob]
@@ -99,7 +101,17 @@ def _with_least(net: NetBuilder, x: Blob, axis: int, before: int, after: int) ->
     return join(net, [*front, x, *behind], axis, part="padded")
 
 
-def _pool(net: NetBuilder, x: Blob, method: str, windows: Windows) -> Blob | None:
+def _with_pads_written(net: NetBuilder, x: Blob, windows: Windows) -> tuple[Blob, Windows]:
+    """`x` with the least number around it as far as the windows reach, which then need no pads."""
+    wide = []
+    for i, window in enumerate(windows):
+        beyond = max(0, window.last_end() - window.size)
+        x = _with_least(net, x, 2 + i, window.before, beyond) if window.before or beyond else x
+        wide.append(Window(window.before + window.size + beyond, window.kernel, window.stride, 0, 0, window.count))
+    return x, (wide[0], wide[1])
+
+
+def _pool(net: NetBuilder, x: Blob, windows: Windows, method: str) -> Blob | None:
     """The pooling layer and the cut after it; None where Caffe has no such windows."""
     places = [window.in_caffe() for window in windows]
     if any(place is None for place in places):
@@ -107,10 +119,19 @@ def _pool(net: NetBuilder, x: Blob, method: str, windows: Windows) -> Blob | Non
     pad = pair([place[0] for place in places if place])
     skipped = pair([place[1] for place in places if place])
     kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
-    if any(window.has_empty(p) for window, p in zip(windows, pad, strict=True)):
+    if any(window.has_empty(p) for window, p in zip(windows, pad, strict=True)) or _is_wrong(net, windows, pad):
         return None
     y = layers.pooling(net, x, method, kernel, stride, pad, part="pool")
     return crop(net, y, skipped, pair([w.count for w in windows]))
+
+
+def _is_wrong(net: NetBuilder, windows: Windows, pad: Pair) -> bool:
+    """Whether the target's reader is known to take such a Pooling layer wrongly."""
+    drops = any(window.drops_last(p) for window, p in zip(windows, pad, strict=True))
+    if drops and net.profile.has_quirk(Fault.LAST_WINDOW_IN_PADDING):
+        return True
+    whole = all(window.kernel >= window.size for window in windows)
+    return whole and any(pad) and net.profile.has_quirk(Fault.PADDED_POOLING_OF_WHOLE_MAP)
 
 
 @lowering("MaxPool")
@@ -126,13 +147,15 @@ def _maximum(node: Node, net: NetBuilder, x: Blob, windows: Windows) -> Blob:
         return x
     rely_on_maximum(node, net, x, windows)
     x, windows = _without_gaps(net, x, windows)
-    y = _pool(net, x, "MAX", windows)
+    y = _pool(net, x, windows, "MAX")
     if y is None:
         # Windows that would lie beyond the edge: without the rows no window reads there are none.
         used = pair([w.size if w.before else w.used_length() for w in windows])
         x = crop(net, x, (0, 0), used, part="used")
         first, second = (Window(used[i], w.kernel, w.stride, w.before, w.after, w.count) for i, w in enumerate(windows))
-        y = _pool(net, x, "MAX", (first, second))
+        y = _pool(net, x, (first, second), "MAX")
+    if y is None:
+        y = _pool(net, *_with_pads_written(net, x, (first, second)), "MAX")
     if y is None:
         raise UnsupportedNodeError("its pads cannot be expressed: Caffe pads both sides alike and less than the kernel")
     return y
@@ -157,8 +180,16 @@ def _mean(node: Node, net: NetBuilder, x: Blob, windows: Windows, include_pad: b
         raise UnsupportedNodeError("its last window lies wholly outside its input")
     divisors = [np.array([w.inside(i, padded=include_pad) for i in range(w.count)], np.float64) for w in windows]
     whole = all(w.last_end() <= w.size + w.before and w.dilation == 1 for w in windows)
-    y = _pool(net, x, "AVE", windows) if whole and all(_keeps_phase(w) for w in windows) else None
+    in_phase = all(_keeps_phase(w) for w in windows)
+    leaves_out = net.profile.has_quirk(Fault.AVERAGE_LEAVES_PADDING_OUT) and any(w.before or w.after for w in windows)
+    if leaves_out:
+        gaps = any(w.dilation > 1 for w in windows)
+        y = None if include_pad or gaps or not in_phase else _pool(net, x, windows, "AVE")
+    else:
+        y = _pool(net, x, windows, "AVE") if whole and in_phase else None
     rely_on_mean(node, net, x, windows, pooled=y is not None, include_pad=include_pad)
+    if leaves_out and y is not None:
+        return y
     if y is None:
         before = pair([w.before for w in windows])
         beyond = pair([max(0, w.last_end() - w.size) for w in windows])

@@ -42,6 +42,12 @@ class Window:
                 return pad, skipped
         return None
 
+    def drops_last(self, pad: int) -> bool:
+        """Whether Caffe, with this pad, drops a last window since it would start in the padding."""
+        return bool(pad) and (pooled_size(self.size + 2 * pad, self.kernel, self.stride, 0)) > pooled_size(
+            self.size, self.kernel, self.stride, pad
+        )
+
     def has_empty(self, pad: int) -> bool:
         """Whether Caffe, with this pad, makes a window that lies wholly outside its input."""
         made = pooled_size(self.size, self.kernel, self.stride, pad)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
 from gluon2caffe.onnx2caffe.targets.profile import Profile
+from gluon2caffe.onnx2caffe.targets.quirks import Fault
 from gluon2caffe.onnx2caffe.targets.remedy import other_target, target_with
 from gluon2caffe.onnx2caffe.unsupported import UnsupportedNodeError
 
@@ -107,6 +108,8 @@ def _scale(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Sha
     if message.type != "Scale":
         return None
     limits, parameters = profile.limits, message.scale_param
+    if limits.scale_ranks is not None and len(bottoms[0]) not in limits.scale_ranks:
+        return f"scales blobs of {' or '.join(map(str, sorted(limits.scale_ranks)))} axes only, not {bottoms[0]}"
     if len(bottoms) == 1:
         per_channel = parameters.axis == 1 and parameters.num_axes == 1
         return None if limits.scale_axes or per_channel else "scales by one value per channel only"
@@ -121,8 +124,11 @@ def _eltwise(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: S
         return None
     if len(bottoms) > profile.limits.eltwise_bottoms:
         return f"takes {profile.limits.eltwise_bottoms} blobs in an Eltwise layer, not {len(bottoms)}"
-    if message.eltwise_param.coeff and not profile.limits.eltwise_coeff:
+    coefficients = list(message.eltwise_param.coeff)
+    if coefficients and profile.has_quirk(Fault.ELTWISE_COEFFICIENTS):
         return "ignores Eltwise coefficients"
+    if coefficients not in ([], [1, -1]) and profile.has_quirk(Fault.ELTWISE_COEFFICIENTS_OF_MANY):
+        return f"takes no Eltwise coefficients but 1 and -1, not {coefficients}"
     return None
 
 

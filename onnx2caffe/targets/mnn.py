@@ -1,6 +1,7 @@
 """MNN, through MNNConvert: it has no Power, Exp, Log or MVN, and passes over what it does not know."""
 
 from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
 
 PROFILE = Profile(
     name="mnn",
@@ -26,6 +27,10 @@ PROFILE = Profile(
         scale_bottoms="none",
         # The first of two dilations is taken for the columns.
         equal_dilation=True,
+    ),
+    quirks=(
+        Quirk(Fault.ELTWISE_COEFFICIENTS_OF_MANY, "MNN", "3.6.1", "source/backend/cpu/CPUEltwise.cpp; measured"),
+        Quirk(Fault.LAST_WINDOW_IN_PADDING, "MNN", "3.6.1", "source/shape/ShapePool.cpp; measured"),
     ),
     sources=(
         "layers: alibaba/MNN, tools/converter/source/caffe (one file per layer; caffeConverter.cpp leaves out Dropout)",

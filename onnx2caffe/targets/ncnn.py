@@ -34,7 +34,17 @@ PROFILE = Profile(
         permute_ranks=frozenset({4}),
         equal_dilation=True,
     ),
-    quirks=(Quirk(Fault.ZERO_TIMES_INFINITY, "ncnn", "1.0.20261020", "src/layer/power.cpp"),),
+    quirks=(
+        Quirk(Fault.ZERO_TIMES_INFINITY, "ncnn", "1.0.20261020", "src/layer/power.cpp"),
+        Quirk(Fault.CROP_OF_ALL_AXES, "ncnn", "1.0.20261020", "src/layer/crop.cpp, with a reference blob; measured"),
+        Quirk(Fault.LAST_WINDOW_IN_PADDING, "ncnn", "1.0.20261020", "src/layer/pooling.cpp; measured"),
+        Quirk(
+            Fault.AVERAGE_LEAVES_PADDING_OUT,
+            "ncnn",
+            "1.0.20261020",
+            "tools/caffe/caffe2ncnn.cpp never writes avgpool_count_include_pad; measured",
+        ),
+    ),
     sources=(
         "layers and fields: Tencent/ncnn, tools/caffe/caffe2ncnn.cpp and tools/caffe/caffe.proto",
         "axes, Scale, InnerProduct, Permute: Tencent/ncnn, src/layer",

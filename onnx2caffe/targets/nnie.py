@@ -4,6 +4,7 @@ Its manual is not public; this is what public pages that quote it name, so it ma
 """
 
 from gluon2caffe.onnx2caffe.targets.profile import Limits, Profile
+from gluon2caffe.onnx2caffe.targets.quirks import Fault, Quirk
 
 PROFILE = Profile(
     name="nnie",
@@ -28,12 +29,12 @@ PROFILE = Profile(
         scale_axes=False,
         scale_bottoms="none",
         eltwise_bottoms=2,
-        eltwise_coeff=False,
         permute_ranks=frozenset({4}),
         equal_dilation=True,
         kernel=255,
         stride=255,
     ),
+    quirks=(Quirk(Fault.ELTWISE_COEFFICIENTS, "NNIE", "Hi35xx", "not run; no page quoted names coefficients"),),
     sources=(
         "convolution, pooling, activations, LRN, BatchNorm, InnerProduct, Concat, Eltwise: the HiSVP development "
         "guide, as quoted by wpgdadatong.com.cn/blog/detail/43354",

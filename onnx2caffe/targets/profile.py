@@ -19,9 +19,9 @@ class Limits:
     `axes` is the largest rank of a blob, batch included. `batch_axis`: whether Reshape, Permute, Slice and Concat may
     work on the batch axis. `inner_product_axes`: whether InnerProduct takes an axis other than 1. `scale_axes`:
     whether Scale takes weights that are not one value per channel; `scale_bottoms`: whether its factor can be a second
-    bottom, or only one of shape (N, C). `eltwise_bottoms` is how many bottoms Eltwise takes, `eltwise_coeff` whether it
-    heeds coefficients. `permute_ranks` are the ranks that Permute takes, None for all. `equal_dilation`: whether a
-    dilation is one number for both axes. `kernel` and `stride` are the largest of a window.
+    bottom, or only one of shape (N, C); `scale_ranks` are the ranks that it takes, None for all. `eltwise_bottoms` is
+    how many bottoms Eltwise takes. `permute_ranks` are the ranks that Permute takes, None for all. `equal_dilation`:
+    whether a dilation is one number for both axes. `kernel` and `stride` are the largest of a window.
     """
 
     axes: int = MOST_AXES
@@ -29,8 +29,8 @@ class Limits:
     inner_product_axes: bool = True
     scale_axes: bool = True
     scale_bottoms: Literal["any", "channels", "none"] = "any"
+    scale_ranks: frozenset[int] | None = None
     eltwise_bottoms: int = 1000
-    eltwise_coeff: bool = True
     permute_ranks: frozenset[int] | None = None
     equal_dilation: bool = False
     kernel: int = 1 << 30

@@ -26,6 +26,14 @@ class Fault(Enum):
     LRN_BIAS = "ignores k of an LRN layer and takes 1"
     DECONVOLUTION_DILATION = "ignores the dilation of a Deconvolution"
     DEPTHWISE_OVER_ONE_ROW = "reads beyond its input in a padded depthwise 3×3 Convolution over one row or column"
+    ELTWISE_COEFFICIENTS = "ignores the coefficients of an Eltwise layer"
+    ELTWISE_COEFFICIENTS_OF_MANY = "takes no Eltwise coefficients but 1 and -1 for two blobs"
+    LAST_WINDOW_IN_PADDING = "keeps a last pooling window that starts in the padding, which Caffe drops"
+    AVERAGE_LEAVES_PADDING_OUT = "leaves the padding out of the mean in an average pooling"
+    PADDED_POOLING_OF_WHOLE_MAP = "fails on a padded Pooling whose window is as large as its input"
+    GROUPED_DECONVOLUTION = "computes a Deconvolution in groups, but not of single channels, wrongly"
+    PRELU_SHARED_SLOPE = "takes a slope per channel only in a PReLU layer"
+    CROP_OF_ALL_AXES = "crops along all axes in a Crop layer, whatever its axis"
     ZERO_TIMES_INFINITY = "multiplies in a Power of scale 0, so that infinities become NaN"
 
 

@@ -30,9 +30,11 @@ PROFILE = Profile(
         scale_axes=False,
         scale_bottoms="none",
         eltwise_bottoms=2,
-        eltwise_coeff=False,
     ),
-    quirks=(Quirk(Fault.ZERO_TIMES_INFINITY, "TensorRT", "8", "IScaleLayer, which computes (x·scale + shift)^power"),),
+    quirks=(
+        Quirk(Fault.ELTWISE_COEFFICIENTS, "TensorRT", "8", "parsers/caffe/caffeParser/opParsers/parseEltwise.cpp"),
+        Quirk(Fault.ZERO_TIMES_INFINITY, "TensorRT", "8", "IScaleLayer, which computes (x·scale + shift)^power"),
+    ),
     sources=(
         "layers: NVIDIA/TensorRT, release 8, parsers/caffe/caffeParser/opParsers/opParsers.h",
         "Eltwise (two bottoms, coefficients passed over), Scale (one bottom, per channel), Reshape, Permute, Softmax "

@@ -2,8 +2,8 @@
 
 Pieces of one blob along one axis come from one Slice, so that complementary ones leave nothing over. What is still
 unread is read by a Crop of a piece beside it: a Crop takes the lengths of its second bottom along the last axes, and
-there the pieces are alike, so that it copies its first bottom. Where the target has no Crop, each piece is made by a
-convolution with a single 1, and the Slice goes.
+there the pieces are alike, so that it copies its first bottom. Where the target has no such Crop, each piece is made by
+a convolution with a single 1, and the Slice goes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from gluon2caffe.onnx2caffe import caffe_pb2
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 from gluon2caffe.onnx2caffe.shapes import Shape, net_shapes
-from gluon2caffe.onnx2caffe.targets import Profile
+from gluon2caffe.onnx2caffe.targets import Fault, Profile
 
 Piece = tuple[int, int, str]
 """(start, end, blob) along the axis of a Slice."""
@@ -38,7 +38,7 @@ def read_all_pieces(model: CaffeModel, profile: Profile) -> None:
         wanted = _read_pieces(layer, shapes, _read(model)) if message.type == "Slice" else []
         if message.type != "Slice" or len(wanted) == len(message.top):
             made.append(layer)
-        elif profile.has("Crop"):
+        elif profile.has("Crop") and not profile.has_quirk(Fault.CROP_OF_ALL_AXES):
             made += _Writer(layer, shapes[message.bottom[0]], wanted, names).by_crop()
         else:
             made += _Writer(layer, shapes[message.bottom[0]], wanted, names).by_convolution()

@@ -61,5 +61,29 @@ NETS: dict[Fault, MinimalNet] = {
         "(float[2,4,1,5] x) => (float[] y) <float[4,1,3,3] w> { a = Neg(x)\n b = Abs(a)\n"
         " y = Conv<group=4, pads=[1,1,1,1], strides=[2,2]>(b, w) }"
     ),
+    Fault.ELTWISE_COEFFICIENTS: _net(
+        "(float[1,3,4,4] x, float[1,3,4,4] z) => (float[] y) { y = Sub(x, z) }",
+    ),
+    Fault.ELTWISE_COEFFICIENTS_OF_MANY: _net(
+        "(float[1,3,4,4] x, float[1,3,4,4] z, float[1,3,4,4] w) => (float[] y) { y = Mean(x, z, w) }",
+    ),
+    Fault.LAST_WINDOW_IN_PADDING: _net(
+        "(float[1,2,3,3] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,1,0,0]>(x) }",
+    ),
+    Fault.AVERAGE_LEAVES_PADDING_OUT: _net(
+        "(float[1,2,5,5] x) => (float[] y)"
+        " { y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1>(x) }",
+    ),
+    Fault.PADDED_POOLING_OF_WHOLE_MAP: _net(
+        "(float[1,2,3,3] x) => (float[] y) { y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) }",
+    ),
+    Fault.GROUPED_DECONVOLUTION: _net(
+        "(float[1,4,4,4] x) => (float[] y) <float[4,3,3,3] w, float[6] b>"
+        " { y = ConvTranspose<group=2, strides=[2,2]>(x, w, b) }",
+    ),
+    Fault.PRELU_SHARED_SLOPE: _net("(float[1,4,3,3] x) => (float[] y) <float[1] s> { y = PRelu(x, s) }"),
+    Fault.CROP_OF_ALL_AXES: _net(
+        "(float[1,6,3,3] x) => (float[] y) <int64[2] n={4,2}> { a, b = Split<axis=1>(x, n)\n y = Relu(a) }",
+    ),
     Fault.ZERO_TIMES_INFINITY: _net("(float[1,3] x) => (float[] y) { y = Sign(x) }", INFINITE),
 }

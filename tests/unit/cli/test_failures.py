@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from gluon2caffe.bridge.cli import failures
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.targets import PROFILES
 
 Run = Callable[..., Result]
 
@@ -180,7 +181,7 @@ def test_unsupported_nodes_in_json(run: Run, refused: Path) -> None:
         (["convert"], "Missing argument 'SOURCE...'."),
         (
             ["convert", "net.onnx", "--target", "tf"],
-            "'tf' is not one of 'ssd', 'bvlc', 'opencv', 'ncnn', 'mnn', 'tensorrt', 'nnie'.",
+            f"'tf' is not one of {', '.join(map(repr, PROFILES))}.",
         ),
         (["convert", "net.onnx", "--relu6", "no"], "'no' is not one of 'exact', 'layer', 'relu'."),
         (["convert", "net.onnx", "--input-shape", "1,3,x"], "'1,3,x' is not a shape such as 1,3,224,224"),

@@ -10,6 +10,7 @@ from importlib import metadata
 import click
 
 from gluon2caffe.bridge.cli.convert import convert
+from gluon2caffe.bridge.cli.doctor import doctor
 from gluon2caffe.bridge.cli.inspect import inspect
 from gluon2caffe.bridge.cli.onnx import onnx
 from gluon2caffe.bridge.cli.program import Program
@@ -58,6 +59,7 @@ def commands() -> None:
 
 
 commands.add_command(convert)
+commands.add_command(doctor)
 commands.add_command(inspect)
 commands.add_command(onnx)
 commands.add_command(readers)

@@ -60,6 +60,7 @@ class OutputOptions:
 
     quiet: bool
     json: bool
+    verbose: bool
     debug: bool
 
 
@@ -110,6 +111,7 @@ def output_options(command: Command) -> Command:
     options = [
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
         click.option("--json", is_flag=True, help="Print one JSON object, errors included, instead of text."),
+        click.option("-v", "--verbose", is_flag=True, help="Print each step and pass with its time, on stderr."),
         click.option("--debug", is_flag=True, help="Show where in the program an error came up."),
     ]
     return _gathering(command, options, "output", OutputOptions)

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
+import click
+
 from gluon2caffe.bridge.cli.options import OutputOptions
 from gluon2caffe.bridge.progress import listening
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from gluon2caffe.onnx2caffe.graph_pass import PassRun
 
 
 class ProgressLine:
@@ -35,6 +39,18 @@ class ProgressLine:
         return time.perf_counter() - self._start
 
 
+class _StepLog(ProgressLine):
+    """A line on stderr for each step as it begins, with the time since the start, and for each pass that ran."""
+
+    def begin(self, name: str) -> None:
+        """Print the step."""
+        click.echo(f"{self.seconds():8.3f} s  {name}", err=True)
+
+    def passed(self, run: PassRun) -> None:
+        """Print the pass, how long it took, and whether it did anything."""
+        click.echo(f"{'':12}{run.seconds:8.4f} s  {run.name}{'' if run.changed else ' (no change)'}", err=True)
+
+
 @contextmanager
 def shown_progress(output: OutputOptions) -> Iterator[ProgressLine]:
     """Show the steps of the block, including those that the library announces.
@@ -44,7 +60,7 @@ def shown_progress(output: OutputOptions) -> Iterator[ProgressLine]:
     """
     with ExitStack() as stack:
         line = None
-        if sys.stderr.isatty() and not output.quiet and not output.json:
+        if sys.stderr.isatty() and not output.quiet and not output.json and not output.verbose:
             line = stack.enter_context(_progress_line())
         if output.quiet:
             stack.enter_context(redirect_stderr(io.StringIO()))
@@ -53,8 +69,12 @@ def shown_progress(output: OutputOptions) -> Iterator[ProgressLine]:
             # They are about code the user does not see, such as numpy's about MXNet.
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-        progress = ProgressLine(line)
+        progress = _StepLog() if output.verbose else ProgressLine(line)
         stack.enter_context(listening(progress.begin))
+        if isinstance(progress, _StepLog):
+            from gluon2caffe.onnx2caffe.graph_pass import listening_to_passes
+
+            stack.enter_context(listening_to_passes(progress.passed))
         yield progress
 
 

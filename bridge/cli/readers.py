@@ -34,7 +34,7 @@ def readers(context: click.Context, as_json: bool) -> int | None:
     """
     if context.invoked_subcommand is not None:
         return None
-    lines = [line for name in READER_NAMES for line in _lines(name)]
+    lines = [line for name in READER_NAMES for line in reader_lines(name)]
     if as_json:
         click.echo(json.dumps({"readers": [asdict(line) for line in lines]}, indent=2))
         return 0
@@ -94,7 +94,7 @@ def remove(names: tuple[str, ...], folder: Path | None) -> int:
     return 0
 
 
-def _lines(name: str) -> list[Line]:
+def reader_lines(name: str) -> list[Line]:
     """One line for each reader of a kind; one that says why, where there is none."""
     from gluon2caffe.bridge.verification.readers import KINDS
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gluon2caffe.onnx2caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
 from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.pages import pieces
 from gluon2caffe.onnx2caffe.wire import LENGTH_DELIMITED, encode_varint
 
 SIZE_LIMIT = 2**31 - 1
@@ -84,7 +85,8 @@ def blob_chunks(message: LayerParameter, blobs: Iterable[npt.NDArray[np.float32]
         before, after = _around_data(message, blob)
         yield _prefix(_BLOBS, len(before) + 4 * blob.size + len(after)) + before
         if blob.size:  # a memoryview of an empty array cannot be cast
-            yield np.ascontiguousarray(blob, dtype="<f4").data.cast("B")
+            for piece in pieces(np.ascontiguousarray(blob, dtype="<f4")):
+                yield piece.data.cast("B")
         yield after
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.pages import pieces
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -50,4 +51,4 @@ def _copied(array: Any) -> FloatArray:
 def _is_finite(values: FloatArray) -> bool:
     # A sum is one quick pass and finite only if every value is; an overflowing sum needs the exact look.
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
+        return all(bool(np.isfinite(each.sum())) or bool(np.isfinite(each).all()) for each in pieces(values))

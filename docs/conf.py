@@ -17,6 +17,8 @@ html_theme = "furo"
 html_title = f"gluon2caffe {version}"
 html_show_sphinx = False
 
+# Attributes that a docstring lists are not listed a second time as members.
+napoleon_use_ivar = True
 autodoc_member_order = "alphabetical"
 autodoc_typehints = "signature"
 # The public names live in the rooms behind the front door.

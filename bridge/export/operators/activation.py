@@ -115,5 +115,8 @@ def softmax_activation(op: Operator) -> None:
     Over "instances" of more than two axes MXNet's documentation and its CPU code disagree: that is refused.
     """
     if op.text("mode", "instance") == "instance" and op.rank != 2:
-        raise NotExactError("softmax over whole instances, which MXNet computes differently from build to build")
+        raise NotExactError(
+            "softmax over whole instances, which MXNet computes differently from build to build. "
+            f"Try: --outputs {op.inputs[0].name} --softmax, which is over axis 1"
+        )
     op.result("Softmax", [op.inputs[0].name], axis=1)

@@ -474,7 +474,11 @@ REFUSED: dict[str, tuple[tuple[int, ...], Build, str]] = {
         "Correlation over 169 displacements",
     ),
     "take at computed places": (IMAGE, lambda s, x: s.take(x, s.argmax(x, axis=1)), "places that are computed"),
-    "softmax over instances": (IMAGE, lambda s, x: s.SoftmaxActivation(x), "differently from build to build"),
+    "softmax over instances": (
+        IMAGE,
+        lambda s, x: s.SoftmaxActivation(s.relu(x, name="r")),
+        "differently from build to build. Try: --outputs r --softmax, which is over axis 1",
+    ),
     "statistics as output": (IMAGE, lambda s, x: s.BatchNorm(x, output_mean_var=True), "its output 1 is read"),
     "reshape to another size": (IMAGE, lambda s, x: s.reshape(x, shape=(2, 3)), "another number of values"),
     "shape as data": (IMAGE, lambda s, x: s.shape_array(x), "a shape used as data"),

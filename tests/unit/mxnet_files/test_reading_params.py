@@ -1,6 +1,7 @@
 """Parameter files of every version, dtype and storage type, against MXNet's own reader where it is installed."""
 
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,33 @@ def test_a_damaged_file_is_told_by_what_is_wrong(tmp_path: Path, case: str) -> N
         read_params(path)
     assert f"{path} is not a complete MXNet parameter file (" in str(refusal.value)
     assert reason in str(refusal.value)
+
+
+def test_damaged_files_allocate_no_more_than_twice_their_size(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = struct.pack("<IiiQQiQQiiiiiQ", 0xF993FAC9, 1, 2, 2, 64, 2, 100, 64, 1, 0, 0, 6, 1, 2)
+    rows += np.ones((2, 64), np.float32).tobytes() + np.array([3, 50], np.int64).tobytes()
+    half = one_array("V2", rng.standard_normal((64, 64)).astype(np.float16), 2)
+    arrays = {f"arg:w{index}": one_array("V2", rng.standard_normal((64, 64)).astype("f4")) for index in range(3)}
+    whole = encoded({**arrays, "arg:rows": rows, "arg:half": half})
+    path = tmp_path / "net.params"
+    path.write_bytes(whole)
+    assert {name: array.shape for name, array in read_params(path).arrays.items()}["rows"] == (100, 64)
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            place = rng.integers(0, 200) if rng.random() < 0.7 else rng.integers(0, len(damaged) - 8)
+            word = rng.choice(np.array([2**64 - 1, 2**63, 2**40, 2**20, 0, 1, 0xF993FACA], np.uint64))
+            damaged[place : place + 8] = word.tobytes()
+        path.write_bytes(damaged)
+        tracemalloc.start()
+        try:
+            read_params(path)
+            outcomes["read"] += 1
+        except SourceError:
+            outcomes["refused"] += 1
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 2 * len(damaged) + 100_000  # and what Python's own objects take
+    assert min(outcomes.values()) > 50

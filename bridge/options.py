@@ -20,6 +20,7 @@ from gluon2caffe.onnx2caffe.targets import PROFILES, TargetName
 Relu6Choice = Literal["exact", "layer", "relu"]
 HeadsChoice = Literal["detection", "raw"]
 PriorsChoice = Literal["box", "constant"]
+SizesChoice = Literal["free", "any", "fixed"]
 Shape = Sequence[int]
 InputShape = Shape | Mapping[str, Shape]
 Numbers = Sequence[float] | float
@@ -54,6 +55,7 @@ class ConversionKeywords(TypedDict, total=False):
     merge_bn: bool
     relu6: Relu6Choice
     target: TargetName
+    sizes: SizesChoice
     outputs: Names | None
     heads: HeadsChoice
     priors: PriorsChoice
@@ -127,6 +129,15 @@ class ConversionOptions:
         ),
     )
     target: TargetName = field(default="ssd", metadata=_about(f"The reader to write for: {_TARGETS}.", stage=2))
+    sizes: SizesChoice = field(
+        default="free",
+        metadata=_about(
+            "Which input sizes the files are for: `free` is what costs nothing (`model.sizes` says what that is), "
+            "`any` adds layers so that they follow every size that the net takes, `fixed` lets them fail at any other.",
+            flag="--any-size/--fixed-size",
+            stage=2,
+        ),
+    )
     outputs: Names | None = field(
         default=None, metadata=_about("Cut the net at the tensors of these names.", metavar="NAME")
     )
@@ -195,6 +206,12 @@ def flags(option: str) -> str:
     """The option on the command line: `--to-what`, or `--on/--off`."""
     (found,) = (each for each in fields(ConversionOptions) if each.name == option)
     return found.metadata["flag"] or "--" + option.replace("_", "-")
+
+
+def flag_values(option: str) -> dict[str, str]:
+    """The flags that stand for one value each, where an option of several values has such: `{"--any-size": "any"}`."""
+    names = flags(option).split("/") if choices(option) else []
+    return {name: value for name in names for value in choices(option) if name == f"--{value}-{option.rstrip('s')}"}
 
 
 def choices(option: str) -> tuple[str, ...]:

@@ -36,11 +36,13 @@ class LoweringOptions:
 
     `relu6` is "exact" (ReLU and Power layers, on every reader), "layer" (a `ReLU6` layer, where the target
     has one) or "relu" (an approximation, reported in the model's notes). `merge_bn` False keeps
-    BatchNormalization as `BatchNorm` + `Scale` layers.
+    BatchNormalization as `BatchNorm` + `Scale` layers. `sizes` is "free" (what costs nothing), "any" (layers that
+    follow every input size, at a cost) or "fixed" (layers that fail at another size).
     """
 
     relu6: str = "exact"
     merge_bn: bool = True
+    sizes: str = "free"
 
 
 @dataclass

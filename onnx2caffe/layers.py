@@ -22,7 +22,7 @@ from gluon2caffe.onnx2caffe.arithmetic_layers import (
 )
 from gluon2caffe.onnx2caffe.barriers import producer
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
-from gluon2caffe.onnx2caffe.shape_layers import concat, flattened, permute, reshape, slices
+from gluon2caffe.onnx2caffe.shape_layers import concat, crop_like, flattened, permute, reshape, slices
 from gluon2caffe.onnx2caffe.shapes import pooled_size
 from gluon2caffe.onnx2caffe.targets import Fault
 from gluon2caffe.onnx2caffe.window_layers import Pair, convolution, deconvolution, global_pooling, pooling, with_bias
@@ -37,6 +37,7 @@ __all__ = [
     "concat",
     "constant_like",
     "convolution",
+    "crop_like",
     "deconvolution",
     "eltwise",
     "flattened",

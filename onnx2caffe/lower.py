@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import onnx_graphsurgeon as gs
 
@@ -16,10 +17,10 @@ from gluon2caffe.onnx2caffe.invariants import find_other_float, require_blob_sha
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
 from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
-from gluon2caffe.onnx2caffe.registry import find_lowering
+from gluon2caffe.onnx2caffe.registry import Lowering, find_lowering
 from gluon2caffe.onnx2caffe.sizes import ShapeProgram
 from gluon2caffe.onnx2caffe.sizes.follows import FOLLOWS
-from gluon2caffe.onnx2caffe.sizes.marks import bound_by
+from gluon2caffe.onnx2caffe.sizes.marks import bound_by, like_of
 from gluon2caffe.onnx2caffe.targets import profile_named
 from gluon2caffe.onnx2caffe.targets.check import require_fields
 from gluon2caffe.onnx2caffe.tidy import tidy
@@ -49,7 +50,26 @@ def lower(
     net, blobs, refusals = lower_nodes(graph, target=target, options=options)
     if refusals:
         raise UnsupportedModelError(_refusal_text(refusals, net.profile.title), refusals)
-    return assemble(graph, net, blobs)
+    model = assemble(graph, net, blobs)
+    if net.options.sizes == "any":
+        _refuse_bound_sizes(model, graph)
+    return model
+
+
+def _refuse_bound_sizes(model: CaffeModel, graph: gs.Graph) -> None:
+    """Refuse a net that does not follow its input's size, with the nodes that bind it."""
+    if model.sizes is None or model.sizes.follows_input:
+        return
+    operators = {node.name: node.op for node in graph.nodes}
+    refusals = []
+    for reason in (*model.sizes.fixed, *model.sizes.reasons):
+        name, _, why = reason.partition(": ")
+        node = next((each for each in (name, name.rpartition("/")[0]) if each in operators), name)
+        remedy = "cut the net before it with outputs=[...], or convert at each size without --any-size"
+        refusals.append(Refusal(node, operators.get(node, "layer"), "", why, remedy))
+    lines = [f"  - {refusal}" for refusal in refusals[: 4 * MOST_SHOWN]]
+    text = "\n".join([f"The net itself binds its input size ({model.sizes.words}):", *lines])
+    raise UnsupportedModelError(text, refusals)
 
 
 def lower_nodes(
@@ -60,30 +80,74 @@ def lower_nodes(
     fault = find_other_float(graph)
     if fault is not None:
         raise InternalError("before lowering", fault)
+    likes = {}
     for node in graph.nodes:
         net.sizes.scope = node.name
         for reason in bound_by(node):
             net.sizes.fix(reason)
+        like = like_of(node)
+        if like is not None:
+            likes[node.name] = like.name
     graph = fused(graph, net.profile)
     blobs: dict[str, Blob] = {}
     for tensor in graph.inputs:
         blobs[tensor.name] = Blob(tensor.name, tuple(tensor.shape))
         net.inputs.append(blobs[tensor.name])
         net.reserve(tensor.name)
+    if net.options.sizes == "fixed":
+        blobs |= {name: _fixed_size(net, blob) for name, blob in blobs.items()}
     for node in graph.nodes:
         for output in node.outputs:
             net.reserve(output.name)
     refusals: list[Refusal] = []
     ends = frozenset(tensor.name for tensor in graph.outputs)
-    for node in graph.nodes:
+    for node in _with_references_first(graph, likes):
         net.begin(node.name, origin_of(node))
-        made = _lower_node(Node(node, blobs, ends), graph.opset, net, refusals)
+        made = _lower_node(Node(node, blobs, ends, likes.get(node.name, "")), graph.opset, net, refusals)
         for output, blob in zip(node.outputs, made, strict=False):
             # A blob of no axes stands for a node that was refused. What a custom node makes may depend on the numbers.
             if is_static(output) and output.name and not (refusals and refusals[-1].node == node.name):
                 require_blob_shape(node, output, blob.shape)
             blobs[output.name] = net.finish(blob, output.name)
     return net, blobs, refusals
+
+
+def _fixed_size(net: NetBuilder, blob: Blob) -> Blob:
+    """The input behind a Reshape for each spatial axis that names its length, and fails where it has another."""
+    net.begin(f"{blob.name}/fixed")
+    for axis in range(2, blob.rank):
+        dims = [length if place == axis else 0 for place, length in enumerate(blob.shape)]
+        blob = net.one("Reshape", [blob], blob.shape, part=f"axis{axis}", reshape_param={"shape": {"dim": dims}})
+    return blob
+
+
+def _with_references_first(graph: gs.Graph, likes: Mapping[str, str]) -> list[gs.Node]:
+    """The nodes in an order in which the tensor that a node cuts to is made before it.
+
+    Args:
+        graph: its nodes are in topological order.
+        likes: name of a node -> the tensor, which it does not read.
+    """
+    if not likes:
+        return list(graph.nodes)
+    waiting, ordered = list(graph.nodes), []
+    known = {tensor.name for tensor in graph.inputs}
+    made = known | {output.name for node in waiting for output in node.outputs}
+    while waiting:
+        later = []
+        for node in waiting:
+            needed = {tensor.name for tensor in node.inputs if tensor.name in made}
+            needed |= {likes[node.name]} & made if node.name in likes else set()
+            if needed <= known:
+                ordered.append(node)
+                known.update(output.name for output in node.outputs)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            # A tensor that is made from what is cut.
+            return [*ordered, *later]
+        waiting = later
+    return ordered
 
 
 def assemble(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> CaffeModel:
@@ -122,13 +186,29 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
                 "cut the net before it with outputs=[...]",
             )
         _require_shapes(node)
-        made = function(read, net)
+        made = _cut_like(read, net, function)
         _rely_on_inputs(read, net)
         return made if isinstance(made, list) else [made]
     except UnsupportedNodeError as refused:
         shapes = f"{[_shape(t) for t in node.inputs]} -> {[_shape(t) for t in node.outputs]}"
         refusals.append(Refusal(node.name, node.op, shapes, refused.reason, refused.remedy))
         return [Blob(output.name, tuple(output.shape) if is_static(output) else ()) for output in node.outputs]
+
+
+def _cut_like(read: Node, net: NetBuilder, function: Lowering) -> Blob | list[Blob]:
+    """What the lowering makes, or a Crop to the size of another tensor where any size is asked for."""
+    like = read.blobs.get(read.cut_like)
+    if not read.cut_like:
+        return function(read, net)
+    if like is None or like.rank != 4:
+        net.sizes.fix("cut to the size of another tensor")
+        return function(read, net)
+    x = read.blob()
+    if net.options.sizes == "any" and net.profile.has("Crop"):
+        return layers.crop_like(net, x, like)
+    for axis in (2, 3):
+        net.sizes.difference(x, like, axis, "cut to the size of another tensor")
+    return function(read, net)
 
 
 def _rely_on_inputs(read: Node, net: NetBuilder) -> None:

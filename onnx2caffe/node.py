@@ -21,11 +21,13 @@ class Node:
     """An ONNX node with the Caffe blobs of the tensors it reads.
 
     `blobs` maps ONNX tensor names to Caffe blobs; `ends` are the names of the graph's outputs.
+    `cut_like` names the tensor to whose rows and columns the node cuts its first input, if it does.
     """
 
     raw: gs.Node
     blobs: Mapping[str, Blob]
     ends: frozenset[str] = frozenset()
+    cut_like: str = ""
 
     @property
     def name(self) -> str:

@@ -21,6 +21,11 @@ def slices(net: NetBuilder, x: Blob, lengths: Sequence[int], axis: int, *, part:
     return net.add("Slice", [x], part=part, slice_param={"axis": axis, "slice_point": points})
 
 
+def crop_like(net: NetBuilder, x: Blob, like: Blob, *, part: str = "") -> Blob:
+    """The first rows and columns of `x`, as many as `like` has, at whatever size the net runs."""
+    return net.one("Crop", [x, like], part=part)
+
+
 def reshape(net: NetBuilder, x: Blob, shape: Shape, *, part: str = "") -> Blob:
     """The same numbers in another shape.
 

@@ -17,6 +17,7 @@ from gluon2caffe.bridge.options import (
     Names,
     Numbers,
     choices,
+    flag_values,
     flags,
     option_types,
 )
@@ -54,6 +55,8 @@ def _click_option(option: Field[Any]) -> Callable[[Any], Any]:
     kind = option_types()[option.name]
     if kind is bool:
         return click.option(*names, is_flag=True, default=option.default, show_default=option.default, help=text)
+    if flag_values(option.name):
+        return _value_flags(option)
     if choices(option.name):
         return click.option(
             *names, type=click.Choice(choices(option.name)), default=option.default, show_default=True, help=text
@@ -62,6 +65,25 @@ def _click_option(option: Field[Any]) -> Callable[[Any], Any]:
     return click.option(
         *names, multiple=multiple, metavar=option.metadata["metavar"] or None, callback=parse, help=text
     )
+
+
+# What the flags say that stand for one value of an option each.
+_VALUE_HELP = {
+    "any": "Add layers so that the files follow every input size that the net takes.",
+    "fixed": "Let the files fail at any other input size.",
+}
+
+
+def _value_flags(option: Field[Any]) -> Callable[[Any], Any]:
+    """A flag for each of some values of one option."""
+
+    def decorated(command: Any) -> Any:
+        for flag, value in reversed(flag_values(option.name).items()):
+            add = click.option(flag, option.name, flag_value=value, default=option.default, help=_VALUE_HELP[value])
+            command = add(command)
+        return command
+
+    return decorated
 
 
 def parse_input_shapes(

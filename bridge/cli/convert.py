@@ -22,6 +22,7 @@ from gluon2caffe.bridge.cli.output_files import check_writable, pair_at
 from gluon2caffe.bridge.cli.progress_line import ProgressLine, shown_progress
 from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
+from gluon2caffe.bridge.cli.sizes_option import sizes_option
 from gluon2caffe.bridge.cli.source_args import Found, find_source, listed_sources
 from gluon2caffe.bridge.cli.stage_one import intermediate, opened, options_for, serialised, tensors
 from gluon2caffe.onnx2caffe.atomic import atomic_files
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     "--verify", is_flag=True, help="Run the files on the Caffe readers there are and compare them with the source."
 )
 @samples_option
+@sizes_option
 @readers_option
 @click.option(
     "-j",
@@ -68,6 +70,7 @@ def convert(
     save_onnx: bool,
     verify: bool,
     samples: Samples | None,
+    at_sizes: tuple[tuple[int, ...], ...] | None,
     readers: tuple[str, ...] | None,
     jobs: int,
     output: OutputOptions,
@@ -84,8 +87,8 @@ def convert(
     """
     listed = listed_sources(sources, random, classes)
     if len(listed) != 1:
-        if save_onnx or verify or samples is not None or readers is not None:
-            raise click.UsageError("--verify, --save-onnx, --samples and --readers go with one source.")
+        if save_onnx or verify or samples is not None or at_sizes is not None or readers is not None:
+            raise click.UsageError("--verify, --save-onnx, --samples, --sizes and --readers go with one source.")
         return convert_many(listed, prefix, options, jobs, output)
     found = find_source(listed[0])
     pair = pair_at(prefix if prefix is not None else found.stem)
@@ -95,6 +98,8 @@ def convert(
     report = None
     if samples is not None and not verify:
         raise click.UsageError("--samples goes with --verify.")
+    if at_sizes is not None and not verify:
+        raise click.UsageError("--sizes goes with --verify.")
     if readers is not None and not verify:
         raise click.UsageError("--readers goes with --verify.")
     from gluon2caffe.bridge.convert import lowered
@@ -114,7 +119,7 @@ def convert(
         del made
         if verify:
             with _files_stay(files):
-                report = _verified(model, source, pair[0].with_suffix(""), samples, readers, progress)
+                report = _verified(model, source, pair[0].with_suffix(""), samples, at_sizes, readers, progress)
     return show(_summary(found, model, outputs, files, report, progress.seconds()), output)
 
 
@@ -136,6 +141,7 @@ def _verified(
     source: Any,
     prefix: Path,
     samples: Samples | None,
+    at_sizes: tuple[tuple[int, ...], ...] | None,
     readers: tuple[str, ...] | None,
     progress: ProgressLine,
 ) -> Report:
@@ -143,7 +149,7 @@ def _verified(
     from gluon2caffe import verify
 
     given: dict[str, Any] = {} if samples is None else {"samples": samples}
-    return verify(model, source, files=prefix, readers=readers, **given)
+    return verify(model, source, files=prefix, readers=readers, at_sizes=at_sizes, **given)
 
 
 @contextmanager

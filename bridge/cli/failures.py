@@ -122,11 +122,14 @@ def with_options(message: str) -> str:
 
 
 def _as_option(keyword: str, value: str | None) -> str:
-    from gluon2caffe.bridge.options import ConversionOptions, flags
+    from gluon2caffe.bridge.options import ConversionOptions, flag_values, flags
 
     if keyword == "classes":
         return "--classes N"
     option = next((each for each in fields(ConversionOptions) if each.name == keyword), None)
+    named = [] if option is None else [flag for flag, each in flag_values(keyword).items() if each == value]
+    if named:
+        return named[0]
     return "" if option is None else f"{flags(keyword)} {value or option.metadata['metavar']}".strip()
 
 

@@ -19,6 +19,7 @@ from gluon2caffe.bridge.cli.output_files import pair_at
 from gluon2caffe.bridge.cli.progress_line import shown_progress
 from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
+from gluon2caffe.bridge.cli.sizes_option import sizes_option
 from gluon2caffe.bridge.cli.source_args import find_source
 from gluon2caffe.bridge.cli.stage_one import opened
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -44,6 +45,7 @@ def _finite(_context: click.Context, _option: click.Parameter, number: float | N
     "reader in half precision]",
 )
 @samples_option
+@sizes_option
 @readers_option
 @conversion_options(without=("input_shape",))
 @output_options
@@ -52,6 +54,7 @@ def verify(
     source_args: SourceArgs,
     tolerance: float | None,
     samples: Samples | None,
+    at_sizes: tuple[tuple[int, ...], ...] | None,
     readers: tuple[str, ...] | None,
     options: ConversionOptions,
     output: OutputOptions,
@@ -76,6 +79,8 @@ def verify(
         given: dict[str, Any] = {"tolerance": tolerance, "readers": readers, **options.changed()}
         if samples is not None:
             given["samples"] = samples
+        if at_sizes is not None:
+            given["at_sizes"] = at_sizes
         report = compared(pair[0].with_suffix(""), source, **given)
     failure = f"{pair[0]} and {pair[1]} failed verification against {found.title}."
     return show(Summary(found.title, pair, progress.seconds(), report=report, when_failed=failure), output)

@@ -16,7 +16,7 @@ from gluon2caffe.bridge.export.weights import own_values
 from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph
 from gluon2caffe.bridge.origins import record
 from gluon2caffe.onnx2caffe.errors import SourceError
-from gluon2caffe.onnx2caffe.sizes.marks import bind
+from gluon2caffe.onnx2caffe.sizes.marks import bind, cut_like
 
 
 def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
@@ -46,7 +46,7 @@ def export_graph(traced: TracedNet, *, allow_non_finite: bool = False) -> Any:
         name = symbol_graph.nodes[source].tensors[index]
         tensors.setdefault(name, gs.Variable(name))
     _fill_constants(tensors, traced, translation, allow_non_finite=allow_non_finite)
-    _fill_shapes(graph, translation)
+    _fill_shapes(graph, tensors, translation)
     graph.inputs = [_input(tensors, name, shape) for name, shape in traced.input_shapes.items()]
     tensors.update({tensor.name: tensor for tensor in graph.inputs})
     _set_outputs(graph, tensors, symbol_graph, traced.outputs)
@@ -100,12 +100,15 @@ def _uses(parameter: str, tensors: dict[str, Any], translation: Translation) -> 
     return views + (parameter in tensors)
 
 
-def _fill_shapes(graph: Any, translation: Translation) -> None:
+def _fill_shapes(graph: Any, tensors: dict[str, Any], translation: Translation) -> None:
     for node in graph.nodes:
         node.name = node.outputs[0].name
         record(node, (translation.sources.get(node.name, node.name),))
         for reason in translation.size_reasons.get(node.name, ()):
             bind(node, reason)
+        like = tensors.get(translation.cut_like.get(node.name, ""))
+        if like is not None:
+            cut_like(node, like)
         for tensor in node.outputs:
             tensor.shape = list(translation.shapes[tensor.name])
             tensor.dtype = translation.dtypes.get(tensor.name, np.dtype(np.float32))

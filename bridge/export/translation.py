@@ -35,6 +35,7 @@ class Translation:
     shapes: dict[str, Shape] = field(default_factory=dict)
     dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # tensor -> the node of the symbol it was made for
+    cut_like: dict[str, str] = field(default_factory=dict)  # tensor -> the one whose rows and columns it is cut to
     size_reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)  # tensor -> why it holds for one size only
 
 
@@ -76,6 +77,8 @@ class NodeTranslator:
         if operator.size_reasons:
             made = [name for each in operator.nodes for name in each.output]
             result.size_reasons.update(dict.fromkeys(made, tuple(operator.size_reasons)))
+        if operator.cut_like is not None:
+            result.cut_like[operator.nodes[-1].output[0]] = operator.cut_like
         result.shapes.update(operator.shapes)
         result.dtypes.update(operator.dtypes)
         return operator

@@ -5,11 +5,51 @@ from __future__ import annotations
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.surgery import bypass
+from gluon2caffe.onnx2caffe.sizes.marks import bind, like_of
+
+# An end from here on means all that is left.
+_TO_THE_END = (1 << 31) - 1
 
 
 def remove_no_ops(graph: gs.Graph) -> bool:
     """Take out every idle node."""
-    return bool(sum(bypass(node, graph) for node in graph.nodes if _is_idle(node)))
+    changed = False
+    for node in graph.nodes:
+        if like_of(node) is None and _is_idle(node):
+            if _is_idle_here_only(node):
+                bind(node, f"a {node.op} that changes nothing at this size")
+            changed |= bypass(node, graph)
+    return changed
+
+
+def _is_idle_here_only(node: gs.Node) -> bool:
+    """Whether an idle Slice or Reshape would do something to an input of another size.
+
+    A Slice to the end does not, nor one of channels; nor a Reshape to lengths that are all named, which no other size
+    fits, or that names none behind the channels.
+    """
+    if node.op == "Slice":
+        starts, ends, axes = _slice_bounds(node)
+        return any(
+            axis != 1 and (start != 0 or end < _TO_THE_END) for start, end, axis in zip(starts, ends, axes, strict=True)
+        )
+    if node.op == "Reshape" and len(node.inputs) > 1 and isinstance(node.inputs[1], gs.Constant):
+        target = node.inputs[1].values.reshape(-1).tolist()
+        return -1 in target and any(length > 0 for length in target[2:])
+    return False
+
+
+def _slice_bounds(node: gs.Node) -> tuple[list[int], list[int], list[int]]:
+    """Starts, ends and axes (from the front) of a Slice, from attributes or constant inputs."""
+    if "starts" in node.attrs:
+        starts, ends = list(node.attrs["starts"]), list(node.attrs["ends"])
+        axes = node.attrs.get("axes")
+    else:
+        starts, ends = (node.inputs[index].values.reshape(-1).tolist() for index in (1, 2))
+        given = node.inputs[3] if len(node.inputs) > 3 and node.inputs[3].name else None
+        axes = None if given is None else given.values.reshape(-1).tolist()
+    rank = len(node.inputs[0].shape)
+    return starts, ends, [axis % rank for axis in (range(len(starts)) if axes is None else axes)]
 
 
 def _is_idle(node: gs.Node) -> bool:

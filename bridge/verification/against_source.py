@@ -16,6 +16,7 @@ from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
 from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.options import ConversionKeywords, ConversionOptions, conversion_options
+from gluon2caffe.bridge.verification.at_sizes import Size, compare_at_sizes, drawn_sizes
 from gluon2caffe.bridge.verification.detectors import Run, compare_detectors
 from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.model_inputs import Samples, model_inputs
@@ -47,6 +48,7 @@ def verify(
     readers: Iterable[Reader | str] | None = None,
     tolerance: float | None = None,
     seed: int = 0,
+    at_sizes: Sequence[Size] | None = None,
     **conversion: Unpack[ConversionKeywords],
 ) -> Report:
     """Run a Caffe model on real Caffe readers and compare it with its source, output by output.
@@ -72,6 +74,9 @@ def verify(
         tolerance: largest absolute difference allowed, as a part of the largest absolute output of the source; if left
             out 1e-4, and 0.01 on a reader that computes in half precision.
         seed: of the drawn samples.
+        at_sizes: other input sizes to compare at, each (height, width) or a whole shape (N, C, H, W): OpenCV and the
+            Caffes are reshaped, the source runs at the same size. ``sizes=[...]`` does as well. For files converted
+            with ``sizes="any"`` five are drawn where none are given.
         conversion: for a saved pair, the options of `to_caffe` that it was converted with.
 
     Raises:
@@ -80,6 +85,9 @@ def verify(
     """
     if tolerance is not None and not 0 <= tolerance < math.inf:
         raise ConversionError(f"tolerance={tolerance!r} is not valid: expected a number of 0 or more.")
+    if not isinstance(conversion.get("sizes", ""), str):
+        # The option of a conversion is a word, the sizes to compare at are a list.
+        at_sizes = conversion.pop("sizes")  # type: ignore[assignment]
     check_prerequisites(source, samples)
     chosen, missing = _readers(readers)
     loaded, saved = _opened(model, source, files, conversion)
@@ -92,6 +100,10 @@ def verify(
                 report = decided_by_raw_heads(report, run, source, loaded.heads, tolerance)
         else:
             report = compare_outputs(run, source, tolerance)
+            follows = loaded.options.sizes == "any"
+            wanted = drawn_sizes(loaded.sizes, loaded.inputs) if at_sizes is None and follows else at_sizes or ()
+            if wanted:
+                return compare_at_sizes(report, run, source, wanted, tolerance)
         bad = next((row.reader for row in report.rows if not row.passed), None)
         if bad is None:
             return report

@@ -67,13 +67,17 @@ def _only_input(shapes: Shapes) -> str:
 def _drawn_samples(count: int, shapes: Shapes, source: Any, seed: int) -> dict[str, FloatArray]:
     if count < 1:
         raise ConversionError(f"The number of samples is {count}, expected 1 or more.")
-    random = np.random.default_rng(seed)
+    return drawn(np.random.default_rng(seed), shapes, source, count)
+
+
+def drawn(random: np.random.Generator, shapes: Shapes, source: Any, count: int = 1) -> dict[str, FloatArray]:
+    """Input -> `count` samples one behind the other, of the type that the source takes."""
     types = input_types(source) if isinstance(source, (str, PathLike, onnx.ModelProto)) else {}
-    drawn = {
+    samples = {
         name: [_drawn(random, shape, types.get(name, np.dtype(np.float32))) for _ in range(count)]
         for name, shape in shapes.items()
     }
-    return {name: np.concatenate(arrays) for name, arrays in drawn.items()}
+    return {name: np.concatenate(arrays) for name, arrays in samples.items()}
 
 
 def _drawn(random: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:

@@ -69,7 +69,7 @@ def _convolved(
             weight, before = longer, (max(before[0], after[0]), max(before[1], after[1]))
     if dilation[0] != dilation[1] and net.profile.limits.equal_dilation:
         weight, dilation = spread(weight, dilation), (1, 1)
-    if net.profile.has_quirk(Fault.DEPTHWISE_OVER_ONE_ROW):
+    if weight.shape[1] == 1 and weight.shape[2:] == (3, 3) and net.profile.has_quirk(Fault.DEPTHWISE_OVER_ONE_ROW):
         weight, before = _without_padding_taps(net, x, weight, before, dilation)
     return layers.convolution(net, x, weight, bias, stride=stride, pad=before, dilation=dilation, group=group)
 
@@ -117,8 +117,7 @@ def _without_padding_taps(net: NetBuilder, x: Blob, weight: Array, pad: Pair, di
         if not (pads[i] and taps == 2 * pads[i] + 1 and dilation[i] == 1):
             continue
         if x.shape[2 + i] > 1:
-            if weight.shape[1] == 1 and taps == 3:
-                net.sizes.at_least(x, 2 + i, 2, "a depthwise 3×3 kernel over one row, which OpenCV misreads")
+            net.sizes.at_least(x, 2 + i, 2, "a depthwise 3×3 kernel over one row, which OpenCV misreads")
         else:
             net.sizes.exact(x, [2 + i], "a kernel over one row")
             middle = (slice(None),) * (2 + i) + (slice(pads[i], pads[i] + 1),)

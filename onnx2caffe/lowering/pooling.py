@@ -18,6 +18,7 @@ from gluon2caffe.onnx2caffe.layers import Pair
 from gluon2caffe.onnx2caffe.lowering.axes import join, select
 from gluon2caffe.onnx2caffe.lowering.broadcasting import constant_beside, multiply_constant
 from gluon2caffe.onnx2caffe.lowering.padding import axis_pads, pair
+from gluon2caffe.onnx2caffe.lowering.pooling_any_size import pool_at_any_size
 from gluon2caffe.onnx2caffe.lowering.reductions import largest, mean
 from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
 from gluon2caffe.onnx2caffe.lowering.window import Window
@@ -145,6 +146,9 @@ def max_pool(node: Node, net: NetBuilder) -> Blob:
 def _maximum(node: Node, net: NetBuilder, x: Blob, windows: Windows) -> Blob:
     if _is_idle(windows):
         return x
+    free = pool_at_any_size(node, net, x, windows, "MAX")
+    if free is not None:
+        return free
     rely_on_maximum(node, net, x, windows)
     x, windows = _without_gaps(net, x, windows)
     y = _pool(net, x, windows, "MAX")
@@ -178,6 +182,9 @@ def _mean(node: Node, net: NetBuilder, x: Blob, windows: Windows, include_pad: b
     kernel, stride = pair([w.kernel for w in windows]), pair([w.stride for w in windows])
     if any(w.starts_outside() for w in windows):
         raise UnsupportedNodeError("its last window lies wholly outside its input")
+    free = pool_at_any_size(node, net, x, windows, "AVE", include_pad=include_pad)
+    if free is not None:
+        return free
     divisors = [np.array([w.inside(i, padded=include_pad) for i in range(w.count)], np.float64) for w in windows]
     whole = all(w.last_end() <= w.size + w.before and w.dilation == 1 for w in windows)
     in_phase = all(_keeps_phase(w) for w in windows)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
-_NODE, _CONSTANT = "size_reasons", "from_size"
+_NODE, _CONSTANT, _LIKE = "size_reasons", "from_size", "cut_like"
 
 
 def bind(node: gs.Node, why: str) -> None:
@@ -44,3 +44,14 @@ def from_size(tensor: gs.Tensor) -> npt.NDArray[np.bool_] | None:
     if places is None or not isinstance(tensor, gs.Constant) or not places.any():
         return None
     return np.broadcast_to(places, tensor.values.shape)
+
+
+def cut_like(node: gs.Node, tensor: gs.Tensor) -> None:
+    """Say that `node` cuts rows and columns of its first input to as many as `tensor` has, from the first on."""
+    setattr(node, _LIKE, tensor)
+
+
+def like_of(node: gs.Node) -> gs.Tensor | None:
+    """The tensor to whose rows and columns `node` cuts its first input; None where it does nothing of the kind."""
+    tensor: gs.Tensor | None = getattr(node, _LIKE, None)
+    return tensor

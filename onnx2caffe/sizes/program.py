@@ -40,7 +40,8 @@ class _Step:
             tops: Sequence[Shape | None] = top_shapes(message, bottoms)
         except UnknownShapeError:
             fits = not has_shape_rule(message.type)
-            return [None] * len(message.top), "" if fits else f"{message.name}: {_UNFIT}"
+            why = "" if fits else f"{message.name}: {_LENGTHS.get(message.type, _UNFIT)}"
+            return [None] * len(message.top), why
         if misfit(message, bottoms) or any(top is not None and min(top, default=1) < 1 for top in tops):
             return [None] * len(message.top), f"{message.name}: {_UNFIT}"
         if any(bottoms[bottom][axis] != length for bottom, axis, length in self.bound):

@@ -37,6 +37,12 @@ class AxisSizes:
         """Whether there is one length only."""
         return self.modulus == 0 and len(self.remainders) == 1
 
+    @property
+    def is_range(self) -> bool:
+        """Whether these are several lengths in a row."""
+        count = len(self.remainders)
+        return self.modulus == 0 and count > 1 and self.remainders[-1] - self.remainders[0] + 1 == count
+
     def includes(self, length: int) -> bool:
         """Whether the model is exact at `length`, the other axes being as they were."""
         rest = length % self.modulus if self.modulus else length
@@ -134,6 +140,17 @@ class Sizes:
         return all(axis.modulus == 1 for axes in self.axes.values() for axis in axes)
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """Why the model holds for the input shapes of its conversion alone; empty where nothing says so."""
+        return tuple(self._program.fixed)
+
+    @property
+    def follows_input(self) -> bool:
+        """Whether it takes every size in a row that the net itself takes: from a least one on, or up to a largest."""
+        spatial = [axis for axes in self.axes.values() for axis in axes]
+        return not self.fixed and all(axis.modulus == 1 or axis.is_range for axis in spatial)
+
+    @property
     def is_fixed(self) -> bool:
         """Whether the model holds for the size of its conversion alone; a net of vectors has none."""
         spatial = [axis for axes in self.axes.values() for axis in axes]
@@ -201,8 +218,11 @@ class Sizes:
         if period is None:
             # As far as lengths hold without a gap longer than a period.
             below = [size for size in range(max(1, length - LONGEST_PERIOD), length) if holds(size)]
-            found = (*below, *(length + k for k, held in enumerate(window) if held))
-            return AxisSizes(found[0], 0, found)
+            found = [*below, *(length + k for k, held in enumerate(window) if held)]
+            while found[-1] > length + len(window) - LONGEST_PERIOD and len(window) < 16 * LONGEST_PERIOD:
+                window.append(holds(length + len(window)))
+                found += [length + len(window) - 1] * window[-1]
+            return AxisSizes(found[0], 0, tuple(found))
         remainders = tuple(sorted({(length + k) % period for k in range(period) if window[k]}))
         below = [size for size in range(1, length + 1) if size % period in remainders]
         # Sizes that are too small for a window are those below some least one.

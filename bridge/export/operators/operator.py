@@ -31,6 +31,7 @@ class Operator(NodeReader):
         self.shapes: dict[str, Shape] = dict(zip(node.tensors, node.shapes, strict=True))
         self.dtypes: dict[str, np.dtype[Any]] = dict.fromkeys(node.tensors, np.dtype(np.float32))
         self.size_reasons: list[str] = []
+        self.cut_like: str | None = None
         self._tensors = node.tensors
 
     @property

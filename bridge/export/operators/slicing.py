@@ -66,8 +66,10 @@ def _like_shape(op: NodeReader) -> list[Shape]:
 @translates("slice_like", shape=_like_shape)
 def slice_like(op: Operator) -> None:
     """The first elements, as many as the second input has, along some axes or all."""
-    op.binds_size("cut to the size of another tensor")
-    _finish_slice(op, _like_cuts(op))
+    cuts = _like_cuts(op)
+    spatial = {axis for axis, cut in cuts.items() if axis > 1 or cut != (0, op.shape[axis], 1)}
+    _cut_like(op, op.rank == len(op.input(1).shape) == 4 and spatial == {2, 3})
+    _finish_slice(op, cuts)
 
 
 def _crop_shape(op: NodeReader) -> list[Shape]:
@@ -81,11 +83,12 @@ def _crop_shape(op: NodeReader) -> list[Shape]:
 @translates("Crop", shape=_crop_shape)
 def crop(op: Operator) -> None:
     """A window of the spatial axes, of the second input's size or of ``h_w``, at an offset or centred."""
-    op.binds_size("cut to a size")
     sizes = op.output_shape[2:]
     offsets = op.integers("offset", (0, 0))
     if op.flag("center_crop", False):
         offsets = tuple((have - want) // 2 for have, want in zip(op.shape[2:], sizes, strict=True))
+    named = len(op.inputs) > 1 and offsets == (0, 0) and not op.flag("center_crop", False)
+    _cut_like(op, named and not op.inputs[1].is_parameter)
     if any(start + want > have for start, want, have in zip(offsets, sizes, op.shape[2:], strict=True)):
         raise NotExactError(f"a window of {sizes} at {offsets} of {op.shape}")
     _finish_slice(
@@ -187,11 +190,19 @@ def _cut_shape(op: NodeReader, cuts: Cuts) -> Shape:
     return tuple(sizes)
 
 
+def _cut_like(op: Operator, by_reference: bool) -> None:
+    """Note to which tensor's rows and columns it cuts, from the first on, or that it holds for one size."""
+    if by_reference and not op.inputs[1].is_parameter:
+        op.cut_like = op.inputs[1].name
+    else:
+        op.binds_size("cut to the size of another tensor")
+
+
 def _finish_slice(op: Operator, cuts: Cuts) -> None:
     """Slice each axis from start to end (exclusive) by step."""
     taken = {axis: cut for axis, cut in cuts.items() if cut != (0, op.shape[axis], 1)}
     if not taken:
-        if any(axis > 1 for axis in cuts):
+        if op.cut_like is None and any(axis > 1 for axis in cuts):
             op.binds_size("a slice that takes everything")
         op.result("Identity", [op.inputs[0].name])
         return

@@ -118,7 +118,7 @@ def test_the_command_in_json_and_quietly(run: Run, nets: list[Path], folder: Pat
 def test_what_goes_with_one_source(run: Run, nets: list[Path], option: list[str]) -> None:
     result = run("convert", "in", *option)
     assert result.exit_code == 2
-    assert "--verify, --save-onnx, --samples and --readers go with one source." in result.stderr
+    assert "--verify, --save-onnx, --samples, --sizes and --readers go with one source." in result.stderr
 
 
 def test_which_words_belong_together(folder: Path, nets: list[Path]) -> None:

@@ -78,7 +78,7 @@ NETS = {
     "a Reshape to lengths": (
         """(float[1,4,4,5] x) => (float[] y) <int64[4] s = {1, 2, 8, 5}> {
             a = Reshape(x, s)\n y = Softmax<axis=1>(a) }""",
-        "4×5 only (a: its bottoms do not fit), any batch",
+        "4×5 only (a: a Reshape to fixed lengths), any batch",
     ),
     "two branches of one size": (
         f"""(float[1,3,8,8] x) => (float[] y) {CONV} {{

@@ -53,7 +53,7 @@ def load_graph(source: Source, options: ConversionOptions) -> Loaded:
             `priors` ask for something that only a detector has.
     """
     kind = kind_of_block(source)
-    if kind is not None:
+    if kind is not None and (kind.whole or not options.outputs):
         loaded = _load_detector(source, kind, options)
     else:
         loaded = _load_any(source, options)

@@ -18,9 +18,10 @@ class DecoderDocument(TypedDict, total=False):
     """What PREFIX.heads.json holds.
 
     Attributes:
-        kind: "priors" for predictions relative to priors, "corners" for boxes as they are.
-        outputs: the names of the two outputs: scores (N, boxes, classes + 1), the background's first, and boxes
-            (N, boxes, 4).
+        kind: "priors" for predictions relative to priors, "corners" for boxes as they are, "centers" for peaks of a
+            heat map.
+        outputs: the names of the outputs: scores (N, boxes, classes + 1), the background's first, and boxes
+            (N, boxes, 4); for centers the heat map (N, classes, H, W), sizes and offsets (N, 2, H, W).
         image_size: (height, width) in pixels.
         score_threshold: a box enters for scores above this.
         nms_threshold: overlap above which the weaker box goes; None where there is no suppression.
@@ -30,6 +31,7 @@ class DecoderDocument(TypedDict, total=False):
         across_classes: whether a box suppresses those of other classes.
         clips: whether boxes are clipped to the picture before suppression.
         largest_growth: upper bound of the logarithm by which a prior grows; None for none.
+        scale: pixels of the picture per cell of the heat map.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class DecoderDocument(TypedDict, total=False):
     across_classes: bool
     clips: bool
     largest_growth: float | None
+    scale: float
 
 
 def decode(
@@ -68,7 +71,10 @@ def decode(
         document = json.loads(path.read_text(encoding="utf-8"))
         if priors is None and document["kind"] == "priors":
             priors = np.load(path.with_name(path.name.removesuffix("heads.json") + "priors.npy"))
-    scores, boxes = (_output(outputs, name) for name in document["outputs"])
+    if document["kind"] == "centers":
+        heat, sizes, offsets = (_output(outputs, name, 4) for name in document["outputs"])
+        return _peaks(heat, sizes, offsets, document)
+    scores, boxes = (_output(outputs, name, 3) for name in document["outputs"])
     if document["kind"] == "priors":
         if priors is None:
             raise ValueError("these heads have priors: give them, as PREFIX.priors.npy holds them")
@@ -81,13 +87,29 @@ def decode(
     return _suppressed(scores[..., 1:], boxes, document)
 
 
-def _output(outputs: Mapping[str, npt.ArrayLike], name: str) -> Floats:
+def _output(outputs: Mapping[str, npt.ArrayLike], name: str, axes: int) -> Floats:
     if name not in outputs:
         raise ValueError(f"the output {name!r} is missing: found {', '.join(outputs)}")
     array = np.asarray(outputs[name], np.float32)
-    if array.ndim != 3:
-        raise ValueError(f"the output {name!r} has shape {array.shape}, expected three axes")
+    if array.ndim != axes:
+        raise ValueError(f"the output {name!r} has shape {array.shape}, expected {axes} axes")
     return array
+
+
+def _peaks(heat: Floats, sizes: Floats, offsets: Floats, document: Mapping[str, Any]) -> Detections:
+    """The best cells that no neighbour exceeds, as CenterNetDecoder in gluoncv/nn/coder.py."""
+    images, _, height, width = heat.shape
+    padded = np.pad(heat, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    shifted = [padded[:, :, y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    peaks = np.where(np.max(shifted, axis=0) == heat, heat, 0).reshape(images, -1)
+    best = np.argsort(-peaks, axis=1, kind="stable")[:, : document["post_nms"]]
+    label, cell = np.divmod(best, height * width)
+    row, column = np.divmod(cell, width)
+    image = np.arange(images)[:, None]
+    centre = np.stack([column, row], axis=-1) + np.moveaxis(offsets, 1, -1)[image, row, column]
+    half = np.moveaxis(sizes, 1, -1)[image, row, column] / 2
+    corners = np.concatenate([centre - half, centre + half], axis=-1) * document["scale"]
+    return rows_of(label, peaks[image, best], np.asarray(corners, np.float32))
 
 
 def _softmax(logits: Floats) -> Floats:

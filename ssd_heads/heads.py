@@ -69,10 +69,12 @@ class HeadKind:
     Attributes:
         name: short, for messages and files.
         rank: kinds of lower rank are asked first; the most general one comes last.
+        whole: whether a block of this kind can end in detections, so that it may be cut behind them only.
     """
 
     name = ""
     rank = 0
+    whole = True
 
     def in_block(self, net: Any) -> bool:
         """Whether the Gluon block `net` is of this kind, and must be traced as `raw_block` says."""

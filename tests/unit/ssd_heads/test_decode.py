@@ -14,8 +14,11 @@ from test_box_nms import detector, one_row_for_each_class, telling_yolo
 from test_multibox import SQUARE, multibox_symbol, of_multibox, picture, saved
 from test_ssd_from_files import exported
 
-from gluon2caffe import to_caffe, verify
+from gluon2caffe import load_mxnet, to_caffe, verify
+from gluon2caffe.bridge.export import load_gluoncv
+from gluon2caffe.bridge.random_weights import initialise
 from gluon2caffe.bridge.verification.readers import OpenCVReader
+from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.ssd_heads import Detections, decode
 
 pytestmark = [pytest.mark.usefixtures("mx"), pytest.mark.filterwarnings("ignore:.* not run:UserWarning")]
@@ -69,6 +72,46 @@ def test_multibox(options: dict[str, Any], tmp_path: Path) -> None:
     assert_same(as_list(decode(*in_opencv(files, x, tmp_path))), of_multibox(files, symbol, x))
 
 
+def telling_center_net(shape: tuple[int, ...]) -> tuple[Any, np.ndarray]:
+    """CenterNet on the smallest backbone, its heat map spread, and an input."""
+    net = load_gluoncv().model_zoo.get_model("center_net_resnet18_v1b_voc", pretrained_base=False)
+    initialise(net, shape)
+    last = net.heads[0][-1]
+    last.weight.set_data(last.weight.data() * 0.6)
+    return net, np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def test_center_net(tmp_path: Path) -> None:
+    shape = (2, 3, 64, 96)
+    net, x = telling_center_net(shape)
+    ids, scores, boxes = (part.asnumpy() for part in net(load_mxnet().nd.array(x)))
+    found = decode(*in_opencv(net, x, tmp_path))
+    assert len(set(ids.reshape(-1).tolist())) >= 3
+    assert scores.std() > 1e-3
+    # Scores of neighbours differ by less than their rounding: compared place by place where they do not.
+    order = np.argsort(-scores, axis=1, kind="stable")
+    wanted = np.take_along_axis(scores, order, axis=1)
+    np.testing.assert_allclose(found.scores.reshape(2, -1), wanted, atol=1e-4)
+    gaps = np.abs(np.diff(wanted, axis=1, prepend=np.inf, append=-np.inf))
+    clear = (gaps[:, :-1] > 1e-5) & (gaps[:, 1:] > 1e-5)
+    assert clear.sum() >= 40
+    np.testing.assert_array_equal(found.ids.reshape(2, -1)[clear], np.take_along_axis(ids, order, axis=1)[clear])
+    corners = np.take_along_axis(boxes, order[..., None], axis=1)
+    np.testing.assert_allclose(found.boxes.reshape(2, -1, 4)[clear], corners[clear], atol=0.05)
+
+
+def test_center_net_says_what_to_do() -> None:
+    net, x = telling_center_net((1, 3, 64, 64))
+    with pytest.raises(ConversionError, match=r"takes the best peaks of a heat map.*Try: heads='raw'"):
+        to_caffe(net, x.shape)
+    model = to_caffe(net, x.shape, heads="raw")
+    assert list(model.outputs) == ["heatmap", "sizes", "offsets"]
+    assert str(model.heads) == "CenterNet: input 64×64, 20 classes, the best 40 peaks, 4 pixels per cell"
+    report = verify(model, net, x, readers=[OpenCVReader()])
+    assert report.passed, str(report)
+    assert [row.shape for row in report.rows] == [(1, 20, 16, 16), (1, 2, 16, 16), (1, 2, 16, 16)]
+
+
 def test_verify_decodes_what_has_no_counterpart_in_the_source(tmp_path: Path) -> None:
     net, x = telling_yolo()
     ssd, y = telling_ssd(3)
@@ -102,7 +145,7 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
     outputs, path = in_opencv(net, x, tmp_path)
     with pytest.raises(ValueError, match="the output 'scores' is missing: found boxes"):
         decode({"boxes": outputs["boxes"]}, path)
-    with pytest.raises(ValueError, match=r"the output 'scores' has shape \(12, 4\), expected three axes"):
+    with pytest.raises(ValueError, match=r"the output 'scores' has shape \(12, 4\), expected 3 axes"):
         decode({**outputs, "scores": outputs["scores"][0]}, path)
     document = {**json.loads(path.read_text()), "kind": "priors"}
     with pytest.raises(ValueError, match="these heads have priors"):

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 Doubles = npt.NDArray[np.float64]
 
@@ -45,6 +44,8 @@ class Probe:
         model = gs.export_onnx(graph)
         _in_doubles(model)
         self._name = start.name
+        from onnx.reference import ReferenceEvaluator  # where it is used: a tenth of a small conversion
+
         self._evaluator = ReferenceEvaluator(model)
 
     def __call__(self, values: npt.NDArray[Any]) -> Doubles:

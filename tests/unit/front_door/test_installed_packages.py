@@ -45,7 +45,7 @@ def test_every_module_is_installed_inside_the_package(names: set[str]) -> None:
     for room in ROOMS:
         modules = {f"gluon2caffe/{path.relative_to(ROOT)}" for path in (ROOT / room).rglob("*.py")}
         assert modules <= names
-    assert {"gluon2caffe/__init__.py", "gluon2caffe/__main__.py", "gluon2caffe/py.typed"} <= names
+    assert {f"gluon2caffe/{name}" for name in ("__init__.py", "__init__.pyi", "__main__.py", "py.typed")} <= names
     assert "gluon2caffe/onnx2caffe/caffe.proto" in names
 
 

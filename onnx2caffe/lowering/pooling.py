@@ -158,6 +158,9 @@ def _maximum(node: Node, net: NetBuilder, x: Blob, windows: Windows) -> Blob:
         x = crop(net, x, (0, 0), used, part="used")
         first, second = (Window(used[i], w.kernel, w.stride, w.before, w.after, w.count) for i, w in enumerate(windows))
         y = _pool(net, x, (first, second), "MAX")
+    if y is None and any(window.starts_outside() for window in (first, second)):
+        # ONNX does not say what the maximum of nothing is, and runtimes differ.
+        raise UnsupportedNodeError("its last window lies wholly outside its input")
     if y is None:
         y = _pool(net, *_with_pads_written(net, x, (first, second)), "MAX")
     if y is None:

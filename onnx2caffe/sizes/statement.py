@@ -70,7 +70,7 @@ class Sizes:
     def __init__(self, program: ShapeProgram, names: Iterable[str] | None = None) -> None:
         self._program = program
         # An input that no layer reads is none of the model's.
-        self._names = tuple(program.inputs if names is None else names)
+        self._inputs = {name: program.inputs[name] for name in (program.inputs if names is None else names)}
 
     def includes(self, shapes: Shape | Mapping[str, Shape]) -> bool:
         """Whether the model is exact at these input shapes: one, or a mapping from input name to shape."""
@@ -83,7 +83,7 @@ class Sizes:
             ValueError: they do not name the model's inputs.
 
         """
-        inputs = {name: self._program.inputs[name] for name in self._names}
+        inputs = self._inputs
         if not isinstance(shapes, Mapping):
             if len(inputs) != 1:
                 raise ValueError(f"the model has the inputs {', '.join(inputs)}: give a shape for each")
@@ -100,7 +100,7 @@ class Sizes:
     @cached_property
     def any_batch(self) -> bool:
         """Whether the model is exact with any batch (axis 0 of all inputs)."""
-        inputs = self._program.inputs
+        inputs = self._inputs
         if any(len(shape) < 2 for shape in inputs.values()):
             return False
         return all(
@@ -112,12 +112,11 @@ class Sizes:
     def axes(self) -> dict[str, tuple[AxisSizes, ...]]:
         """Input -> the sizes of its spatial axes (all from axis 2 on), each that of the conversion or one beside it."""
         found = {
-            name: tuple(self._axis(name, axis) for axis in range(2, len(shape)))
-            for name, shape in self._program.inputs.items()
+            name: tuple(self._axis(name, axis) for axis in range(2, len(shape))) for name, shape in self._inputs.items()
         }
         if self._holds_together(found):
             return found
-        fixed = self._program.inputs
+        fixed = self._inputs
         return {name: tuple(AxisSizes(n, 0, (n,)) for n in fixed[name][2:]) for name in found}
 
     @cached_property
@@ -126,7 +125,7 @@ class Sizes:
         if self.is_any_size:
             return ()
         found: dict[str, str] = {}
-        for name, shape in self._program.inputs.items():
+        for name, shape in self._inputs.items():
             for axis in range(2, len(shape)):
                 for step in (1, -1, LONGEST_PERIOD, 16 * LONGEST_PERIOD):
                     for reason in self._broken_at(name, axis, shape[axis] + step):
@@ -159,8 +158,8 @@ class Sizes:
     @cached_property
     def words(self) -> str:
         """All of it in a line: `any size, any batch`, or `224×224 only (dense0: weights for fixed lengths)`."""
-        if self._program.fixed or not self._program.inputs:
-            shapes = ", ".join("×".join(map(str, shape)) for shape in self._program.inputs.values())
+        if self._program.fixed or not self._inputs:
+            shapes = ", ".join("×".join(map(str, shape)) for shape in self._inputs.values())
             return f"{shapes} only{_listed(self._program.fixed)}"
         parts = [self._words_of(name, axes) for name, axes in self.axes.items() if axes]
         if not parts:
@@ -195,7 +194,7 @@ class Sizes:
     def _batch_words(self) -> str:
         if self.any_batch:
             return "any batch"
-        batches = dict.fromkeys(shape[0] for shape in self._program.inputs.values() if shape)
+        batches = dict.fromkeys(shape[0] for shape in self._inputs.values() if shape)
         return f"batch {', '.join(map(str, batches))}"
 
     def _broken_at(self, name: str, axis: int, length: int) -> list[str]:
@@ -205,7 +204,7 @@ class Sizes:
         return self._program.broken({**inputs, name: tuple(shape)}) if length > 0 else ["nothing is left"]
 
     def _axis(self, name: str, axis: int) -> AxisSizes:
-        length = self._program.inputs[name][axis]
+        length = self._inputs[name][axis]
         fixed = AxisSizes(length, 0, (length,))
         if self._program.fixed:
             return fixed
@@ -245,7 +244,7 @@ class Sizes:
         return True
 
     def _words_of(self, name: str, axes: Sequence[AxisSizes]) -> str:
-        prefix = f"{name} " if len(self._program.inputs) > 1 else ""
+        prefix = f"{name} " if len(self._inputs) > 1 else ""
         if all(axis.is_fixed for axis in axes):
             return f"{prefix}{'×'.join(str(axis.least) for axis in axes)} only"
         if all(axis.modulus == 1 for axis in axes):

@@ -54,15 +54,17 @@ def _clip(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
 def clip_between(net: NetBuilder, x: Blob, low: float, high: float) -> Blob:
     """min(max(x, low), high).
 
-    ReLU6 is relu(x) - relu(x - 6): exact up to 6, and within half a unit in the last place of x beyond it, so without
-    an error up to |x| of a million. It needs no constant, which toolchains that quantise would meet. Other bounds are
-    Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
+    From 0 to 6 it is a ReLU6 layer where the target has one, else relu(x) - relu(x - 6): exact up to 6, and within half
+    a unit in the last place of x beyond it, so without an error up to |x| of a million. It needs no constant, which
+    toolchains that quantise would meet. Other bounds are Eltwise MAX with a constant, min(x, c) being -max(-x, -c).
     """
     limits, like = np.finfo(np.float32), x
     above, below = low > limits.min, high < limits.max
     if above and below and low > high:
         # ONNX: the upper bound wins.
         return layers.constant_like(net, x, high)
+    if (low, high) == (0.0, 6.0) and net.profile.has("ReLU6"):
+        return layers.unary(net, x, "ReLU6")
     if (low, high) == (0.0, 6.0):
         over = layers.relu(net, layers.power(net, x, shift=-high, part="beyond_high"), part="excess")
         return layers.weighted_sum(net, [layers.relu(net, x, part="at_least"), over], (1.0, -1.0))

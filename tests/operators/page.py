@@ -43,7 +43,7 @@ def render(table: dict[str, Taken]) -> str:
         "## Unsupported\n\nOperators that are refused. Cut a net before them with `outputs=[...]`.\n\n"
         + "\n".join(rows_of(LEFT_OUT, "why").values())
     )
-    parts.append("## What each target takes\n\n" + "\n".join(map(_target, PROFILES.values())).rstrip())
+    parts.append("## What each target takes\n\n" + "\n".join(map(target_section, PROFILES.values())).rstrip())
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,7 +69,8 @@ def rows_of(texts: Mapping[str, str], title: str) -> dict[str, str]:
     return {"": head} | {name: f"| {name} | {text} |" for name, text in sorted(texts.items())}
 
 
-def _target(profile: Profile) -> str:
+def target_section(profile: Profile) -> str:
+    """What a target takes, as data: its layers, fields and limits, the faults its files avoid, and the sources."""
     lines = [f"### `{profile.name}`: {profile.title}\n", f"Layers: {', '.join(sorted(profile.layers))}.\n"]
     missing = [f"{kind}: {', '.join(sorted(names))}" for kind, names in sorted(profile.without.items())]
     if missing:

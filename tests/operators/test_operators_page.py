@@ -5,8 +5,9 @@ import pytest
 
 from gluon2caffe.onnx2caffe.decomposed import DECOMPOSED
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
+from gluon2caffe.onnx2caffe.targets import PROFILES
 from tests.operators.measure import Taken, beyond_installed, measure, operators
-from tests.operators.page import PAGE, rows_of, support_rows
+from tests.operators.page import PAGE, rows_of, support_rows, target_section
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,8 @@ def test_every_operator_is_lowered_or_decomposed_or_unsupported_with_a_reason() 
 def test_default_target_takes_every_case_but_those_of_region_pooling(measured: dict[str, Taken]) -> None:
     partly = {name for name, row in measured.items() if row.taken["ssd"] != row.cases and name in operators()}
     assert partly == {"MaxRoiPool"}
+
+
+def test_page_says_what_each_target_takes_and_which_faults_its_files_avoid() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name, profile in PROFILES.items() if target_section(profile).rstrip() not in text] == []

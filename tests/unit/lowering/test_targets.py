@@ -77,6 +77,7 @@ ELSEWHERE = {
     "window of the whole map": "(float[1,2,3,3] x) => (float[] y)"
     " { y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) }",
     "a vector of each sample": "(float[1,4,3] x) => (float[] y) <float[1] c> { y = Mul(x, c) }",
+    "relu6": f"({X}) => (float[] y) <float a={{0.0}}, float b={{6.0}}> {{ y = Clip(x, a, b) }}",
     "magnitude": f"({X}) => (float[] y) {{ y = Abs(x) }}",
 }
 
@@ -98,6 +99,8 @@ def test_strict_targets(name: str, target: str) -> None:
         ("tensorrt", ELSEWHERE["sum of three"], ["Eltwise", "Eltwise"]),
         ("mnn", ELSEWHERE["square"], ["Eltwise"]),
         ("nnie", ELSEWHERE["magnitude"], ["ReLU"]),
+        ("opencv", ELSEWHERE["relu6"], ["ReLU6"]),
+        ("ssd", ELSEWHERE["relu6"], ["Power", "ReLU", "ReLU", "Eltwise"]),
         ("ncnn", ELSEWHERE["average without the pads"], ["Pooling"]),
         ("mnn", ELSEWHERE["difference"], ["Eltwise"]),
         ("mnn", ELSEWHERE["mean of two"], ["Scale", "Scale", "Eltwise"]),

@@ -23,7 +23,7 @@ N ?= 1000
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test test-onnx zoo benchmark conformance fuzz docs site dist proto check-python caffe mnn readers clean
+.PHONY: demo test test-onnx zoo benchmark conformance fuzz mutation docs site dist proto check-python caffe mnn readers clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.digits.demo
@@ -70,12 +70,18 @@ docs: $(READY)
 	$(BIN)/python -m tests.conformance.page
 	$(BIN)/python -m tests.readers.page
 	$(BIN)/python -m tests.fuzz.page
+	$(BIN)/python -m tests.mutation.page
 
 # nnsmith's graphs are among the cases where it installs. It is not a dependency of the tests: its solver is 40 MB.
 fuzz: $(READY) caffe
 	$(BIN)/pip install --quiet --no-deps nnsmith==0.1.0 && \
 	    $(BIN)/pip install --quiet z3-solver multipledispatch appdirs hydra-core || echo "nnsmith is not installed here."
 	$(BIN)/python -W ignore -m tests.fuzz --cases $(N) --record
+
+mutation: $(READY)
+	$(BIN)/pip install --quiet coverage
+	$(BIN)/python -W ignore -m tests.mutation --per-file $(or $(SAMPLE),4) --jobs 2
+	$(BIN)/python -m tests.mutation.page
 
 conformance: $(READY) caffe
 	$(BIN)/python -m tests.conformance.measure

@@ -11,18 +11,20 @@ from tests.mutation.__main__ import RESULT
 from tests.mutation.harmless import word_on
 
 PAGE = RESULT.with_suffix(".md")
-CAUGHT = ("caught", "hung")
+CAUGHT = ("caught",)
+UNDECIDED = ("hung", "not run")
 
 
 def render(record: dict[str, Any]) -> str:
     """The page."""
     rows: list[dict[str, Any]] = record["rows"]
-    survivors = [row for row in rows if row["end"] not in CAUGHT]
+    survivors = [row for row in rows if row["end"] == "survived"]
+    undecided = [row for row in rows if row["end"] in UNDECIDED]
     harmless = [row for row in survivors if word_on(row)]
     open_ones = [row for row in survivors if not word_on(row)]
     guards = [row for row in rows if row["guard"]]
     drawn = f"{record['per_file']} drawn from each file" if record["per_file"] else "all"
-    table = ["| folder | tried | caught | harmless | survived | score |", "|---|--:|--:|--:|--:|--:|"]
+    table = ["| folder | tried | caught | harmless | survived | undecided | score |", "|---|--:|--:|--:|--:|--:|--:|"]
     for folder in sorted({_folder(row) for row in rows}):
         table.append(_line(folder, [row for row in rows if _folder(row) == folder]))
     table.append(_line("guards and refusals", guards))
@@ -45,6 +47,12 @@ Measured on {record["date"]} at {record["commit"]}: {len(rows)} of {record["all"
 ## Survivors
 
 {_list(open_ones, with_words=False)}
+
+## Undecided
+
+No case was known to run the line, or the cases did not end in their time. {record.get("remark", "")}
+
+{_list(undecided, with_words=False)}
 """
 
 
@@ -53,10 +61,17 @@ def _folder(row: dict[str, Any]) -> str:
 
 
 def _line(title: str, rows: list[dict[str, Any]]) -> str:
-    ends = Counter("caught" if row["end"] in CAUGHT else "harmless" if word_on(row) else "survived" for row in rows)
+    ends = Counter(_end(row) for row in rows)
     counted = ends["caught"] + ends["survived"]
     score = f"{100 * ends['caught'] / counted:.0f} %" if counted else ""
-    return f"| {title} | {len(rows)} | {ends['caught']} | {ends['harmless']} | {ends['survived']} | {score} |"
+    cells = [len(rows), *(ends[end] for end in ("caught", "harmless", "survived", "undecided")), score]
+    return f"| {title} | {' | '.join(map(str, cells))} |"
+
+
+def _end(row: dict[str, Any]) -> str:
+    if row["end"] in UNDECIDED:
+        return "undecided"
+    return "caught" if row["end"] in CAUGHT else "harmless" if word_on(row) else "survived"
 
 
 def _list(rows: Iterable[dict[str, Any]], *, with_words: bool) -> str:

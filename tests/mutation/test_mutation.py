@@ -93,8 +93,8 @@ def test_the_score_counts_what_changes_behaviour(monkeypatch: pytest.MonkeyPatch
     record = {"date": "2026-01-01", "commit": "abc", "seed": 3, "per_file": 2, "all": 99, "rows": rows}
     text = page.render(record)
     assert "5 of 99 possible faults (2 drawn from each file, seed\n3)" in text
-    assert "| ssd_heads | 5 | 3 | 1 | 1 | 75 % |" in text
-    assert "| guards and refusals | 2 | 1 | 0 | 1 | 50 % |" in text
+    assert "| ssd_heads | 5 | 2 | 1 | 1 | 1 | 67 % |" in text
+    assert "| guards and refusals | 2 | 1 | 0 | 1 | 0 | 50 % |" in text
     assert "- `ssd_heads/a.py:7`: 1 becomes 2. It is never read." in text
     assert "- `ssd_heads/a.py:7`: 0 becomes 1\n" in text
 

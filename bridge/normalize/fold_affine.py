@@ -11,6 +11,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.surgery import Array, is_only_reader, own_values, producer, take_over_output
+from gluon2caffe.onnx2caffe.affine import per_channel
 
 _FOLDING = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
@@ -31,9 +32,12 @@ def _fold(node: gs.Node, graph: gs.Graph) -> bool:
     maker = producer(computed)
     if maker is None or not is_only_reader(node, computed, graph) or computed.shape is None:
         return False
-    values = _per_channel(constant.values, len(computed.shape))
+    if list(node.outputs[0].shape or ()) != list(computed.shape):
+        return False  # the constant enlarges the result, or gives it more axes
+    values = per_channel(constant.values, len(computed.shape))
     if values is None:
         return False
+    values = values.astype(np.float64)
     one, zero = np.array(1.0), np.array(0.0)
     factor, shift = {
         "Mul": (values, zero),
@@ -45,16 +49,6 @@ def _fold(node: gs.Node, graph: gs.Graph) -> bool:
         return False
     take_over_output(maker, node)
     return True
-
-
-def _per_channel(values: Array, rank: int) -> Array | None:
-    """The constant as one number or a vector over axis 1 of a tensor of `rank` axes; None where it is neither."""
-    if values.size == 1:
-        return values.astype(np.float64).reshape(())
-    aligned = (1,) * (rank - values.ndim) + values.shape
-    if len(aligned) != rank or any(length != 1 for axis, length in enumerate(aligned) if axis != 1):
-        return None
-    return values.astype(np.float64).reshape(-1)
 
 
 def absorb_affine(maker: gs.Node, factor: Array, shift: Array) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,11 @@ def check_nodes(graph: gs.Graph) -> None:
         if node.domain:
             continue
         _check_window(node)
-        if node.op == "PRelu":
+        if node.op in ("Conv", "ConvTranspose"):
+            _check_convolution(node)
+        elif node.op in _PER_CHANNEL and node.attrs.get("spatial", 1):
+            _check_per_channel(node)
+        elif node.op == "PRelu":
             _require_broadcast(node, "slope", node.inputs[1].shape, node.inputs[0].shape)
         elif node.op == "Gemm" and len(node.inputs) > 2 and node.inputs[2].name:
             _require_broadcast(node, "third operand", node.inputs[2].shape, node.outputs[0].shape)
@@ -37,6 +42,53 @@ def _check_window(node: gs.Node) -> None:
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, int) and abs(number) > _LARGEST:
                 raise SourceError(f"{_title(node)} has the attribute {name} = {number:,}, which no net can need.")
+
+
+def _check_convolution(node: gs.Node) -> None:
+    """The channels of the input, the weights, the bias and the groups fit together; onnx's inference passes misfits."""
+    x, weight = node.inputs[0].shape, node.inputs[1].shape
+    if not _is_static(x) or not _is_static(weight):
+        return
+    if len(weight) < 3 or len(weight) != len(x):
+        raise SourceError(f"{_title(node)}: its weights have the shape {list(weight)}, its input {list(x)}.")
+    groups = node.attrs.get("group", 1)
+    if groups < 1:
+        raise SourceError(f"{_title(node)} has the attribute group = {groups}, expected at least 1.")
+    if node.op == "Conv":
+        taken, made, divided = weight[1] * groups, weight[0], weight[0]
+    else:
+        taken, made, divided = weight[0], weight[1] * groups, weight[0]
+    _require_channels(node, x, taken)
+    if divided % groups:
+        raise SourceError(
+            f"{_title(node)}: its weights of shape {list(weight)} cannot be divided into {groups} groups."
+        )
+    if len(node.inputs) > 2 and node.inputs[2].name:
+        bias = node.inputs[2].shape
+        if _is_static(bias) and list(bias) != [made]:
+            raise SourceError(f"{_title(node)}: its bias has the shape {list(bias)}, expected [{made}].")
+
+
+# Operator -> how many of its inputs, behind the first, hold a number for each channel.
+_PER_CHANNEL = {"BatchNormalization": 4, "InstanceNormalization": 2}
+
+
+def _check_per_channel(node: gs.Node) -> None:
+    x = node.inputs[0].shape
+    for tensor in node.inputs[1 : 1 + _PER_CHANNEL[node.op]]:
+        if _is_static(x) and _is_static(tensor.shape) and math.prod(tensor.shape) != (x[1] if len(x) > 1 else 1):
+            _require_channels(node, x, math.prod(tensor.shape))
+
+
+def _require_channels(node: gs.Node, shape: Any, taken: int) -> None:
+    """Refuse an input whose axis 1 has another length; a hint where the last axis would fit."""
+    if len(shape) > 1 and shape[1] == taken:
+        return
+    found = f"axis 1 of its input {list(shape)} has {shape[1]}" if len(shape) > 1 else f"its input is {list(shape)}"
+    hint = ""
+    if len(shape) > 2 and shape[-1] == taken:
+        hint = " The last axis would fit. Try: export the model in NCHW layout, or transpose its input to NCHW."
+    raise SourceError(f"{_title(node)}: its weights are for {taken} channels, but {found}.{hint}")
 
 
 def _check_split(node: gs.Node) -> None:

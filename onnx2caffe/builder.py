@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon2caffe.onnx2caffe import caffe_pb2
 from gluon2caffe.onnx2caffe.model import Layer
+from gluon2caffe.onnx2caffe.names import Names
 from gluon2caffe.onnx2caffe.shapes import Shape as Shape
 from gluon2caffe.onnx2caffe.shapes import top_shapes
 from gluon2caffe.onnx2caffe.sizes.record import SizeRecord
@@ -62,7 +63,7 @@ class NetBuilder:
     scope: str = ""
     origin: tuple[str, ...] = ()
     sizes: SizeRecord = field(default_factory=SizeRecord)
-    _taken: set[str] = field(default_factory=set)
+    _names: Names = field(default_factory=Names)
     _first_of_scope: int = 0
 
     def begin(self, scope: str, origin: tuple[str, ...] = ()) -> None:
@@ -73,7 +74,7 @@ class NetBuilder:
 
     def reserve(self, name: str) -> None:
         """Keep `name` for a blob or layer to come."""
-        self._taken.add(name)
+        self._names.reserve(name)
 
     def add(
         self,
@@ -128,12 +129,7 @@ class NetBuilder:
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or with a number behind it where that is the name of a blob or layer already; it is kept."""
-        name, count = wanted, 1
-        while name in self._taken:
-            count += 1
-            name = f"{wanted}{count}"
-        self._taken.add(name)
-        return name
+        return self._names.new(wanted)
 
 
 def _replace(names: Any, old: str, new: str) -> None:

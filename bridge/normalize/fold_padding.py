@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.normalize.surgery import bypass, only_reader
+from gluon2caffe.bridge.normalize.surgery import Ends, bypass, ends_of, only_reader
 
 # What an operator pads with itself.
 _OWN_VALUE = {"Conv": 0.0, "MaxPool": float("-inf")}
@@ -16,11 +16,12 @@ _OWN_VALUE = {"Conv": 0.0, "MaxPool": float("-inf")}
 
 def fold_padding(graph: gs.Graph) -> bool:
     """Fold every such Pad."""
-    return bool(sum(_fold(node, graph) for node in graph.nodes if node.op == "Pad"))
+    ends = ends_of(graph)
+    return bool(sum(_fold(node, ends) for node in graph.nodes if node.op == "Pad"))
 
 
-def _fold(pad: gs.Node, graph: gs.Graph) -> bool:
-    reader = only_reader(pad.outputs[0], graph)
+def _fold(pad: gs.Node, ends: Ends) -> bool:
+    reader = only_reader(pad.outputs[0], ends)
     padding = _constant_padding(pad)
     if reader is None or padding is None or reader.inputs[0] is not pad.outputs[0]:
         return False
@@ -35,7 +36,7 @@ def _fold(pad: gs.Node, graph: gs.Graph) -> bool:
     spatial = widths[2:rank] + widths[rank + 2 :]
     own = list(reader.attrs.get("pads", [0] * len(spatial)))
     reader.attrs["pads"] = [a + b for a, b in zip(own, spatial, strict=True)]
-    return bypass(pad, graph, into=reader)
+    return bypass(pad, ends, into=reader)
 
 
 def _constant_padding(pad: gs.Node) -> tuple[list[int], float] | None:

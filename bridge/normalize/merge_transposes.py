@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.normalize.surgery import bypass, producer
+from gluon2caffe.bridge.normalize.surgery import Ends, bypass, ends_of, producer
 from gluon2caffe.bridge.origins import absorb
 
 
 def merge_transposes(graph: gs.Graph) -> bool:
     """Merge every Transpose with the one it reads from."""
-    return bool(sum(_merge(node, graph) for node in graph.nodes if permutation(node) is not None))
+    ends = ends_of(graph)
+    return bool(sum(_merge(node, ends) for node in graph.nodes if permutation(node) is not None))
 
 
 def permutation(node: gs.Node | None) -> tuple[int, ...] | None:
@@ -28,7 +29,7 @@ def permutation(node: gs.Node | None) -> tuple[int, ...] | None:
     return tuple(node.attrs.get("perm", range(len(node.inputs[0].shape) - 1, -1, -1)))
 
 
-def _merge(second: gs.Node, graph: gs.Graph) -> bool:
+def _merge(second: gs.Node, ends: Ends) -> bool:
     first = producer(second.inputs[0])
     inner, outer = permutation(first), permutation(second)
     if first is None or inner is None or outer is None:
@@ -38,5 +39,5 @@ def _merge(second: gs.Node, graph: gs.Graph) -> bool:
     second.attrs["perm"] = list(merged)
     absorb(second, first)
     if merged == tuple(range(len(merged))):
-        bypass(second, graph)  # where it makes an output of the graph it may have to stay, doing nothing
+        bypass(second, ends)  # where it makes an output of the graph it may have to stay, doing nothing
     return True

@@ -12,16 +12,38 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.normalize.surgery import own_values
+from gluon2caffe.bridge.normalize.absorb import Affine, absorb_in_front, can_absorb
 from gluon2caffe.bridge.options import Preprocessing
 from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.onnx2caffe.names import Names
 from gluon2caffe.onnx2caffe.surgeon import sort_nodes
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def prepend_preprocessing(graph: gs.Graph, wanted: Preprocessing) -> None:
-    """Let the graph take raw input."""
+    """Let the graph take raw input.
+
+    Raises:
+        ConversionError: it has several inputs, its input is no image, or the numbers are not one per channel.
+    """
+    data = _image_input(graph, wanted)
+    channels = int(data.shape[1])
+    mean = _for_each("mean", wanted.mean, channels, 0.0)
+    std = _for_each("std", wanted.std, channels, 1.0)
+    # PriorBox looks at the shape of its input only.
+    readers = [node for node in data.outputs if node.op not in ("PriorBox", "Shape")]
+    names = Names.of_graph(graph)
+    foldable = all(_is_plain_conv(node, data) for node in readers) and bool(readers)
+    unpadded = foldable and not any(any(node.attrs.get("pads", [])) for node in readers)
+    if foldable and (unpadded or not mean.any()):
+        for conv in readers:
+            absorb_in_front(conv, Affine(1 / std, -(mean / std)), names, reverse=wanted.to_bgr)
+    else:
+        _put_in_front(graph, readers, mean, std, foldable, wanted.to_bgr, names)
+
+
+def _image_input(graph: gs.Graph, wanted: Preprocessing) -> gs.Tensor:
     if len(graph.inputs) != 1:
         raise ConversionError(f"to_bgr, mean and std need a net with one input; this one has {len(graph.inputs)}.")
     data = graph.inputs[0]
@@ -30,38 +52,36 @@ def prepend_preprocessing(graph: gs.Graph, wanted: Preprocessing) -> None:
     channels = int(data.shape[1])
     if wanted.to_bgr and channels != 3:
         raise ConversionError(f"to_bgr needs an input of three channels; this one has {channels}.")
-    mean = _per_channel("mean", wanted.mean, channels, 0.0)
-    std = _per_channel("std", wanted.std, channels, 1.0)
-    # PriorBox looks at the shape of its input only.
-    readers = [node for node in data.outputs if node.op not in ("PriorBox", "Shape")]
-    foldable = all(_is_plain_conv(node, data) for node in readers) and bool(readers)
-    unpadded = foldable and not any(any(node.attrs.get("pads", [])) for node in readers)
-    if foldable and (unpadded or not mean.any()):
-        for conv in readers:
-            _fold_into(conv, mean, std, wanted.to_bgr)
-        return
-    if wanted.to_bgr:
-        mean, std = mean[::-1], std[::-1]
-    first = _scaled(graph, data, mean, std) if mean.any() or np.any(std != 1) else data
-    if wanted.to_bgr:
-        if foldable:
-            for conv in readers:
-                _fold_into(conv, np.zeros(3), np.ones(3), True)
-        else:
-            first = _reversed(graph, first)
-    for node in readers:
-        for position, tensor in enumerate(node.inputs):
-            if tensor is data:
-                node.inputs[position] = first
-    sort_nodes(graph)
+    return data
 
 
-def _per_channel(name: str, values: tuple[float, ...] | None, channels: int, default: float) -> Array:
+def _for_each(name: str, values: tuple[float, ...] | None, channels: int, default: float) -> Array:
+    """One number for each channel."""
     if values is None:
         return np.full(channels, default)
     if len(values) not in (1, channels):
         raise ConversionError(f"{name} has {len(values)} values; the input has {channels} channels.")
     return np.broadcast_to(np.array(values, np.float64), (channels,))
+
+
+def _put_in_front(
+    graph: gs.Graph, readers: list[gs.Node], mean: Array, std: Array, foldable: bool, to_bgr: bool, names: Names
+) -> None:
+    """Nodes that do it between the input and what reads it; the order of channels goes into weights where it can."""
+    data = graph.inputs[0]
+    if to_bgr:
+        mean, std = mean[::-1], std[::-1]
+    first = _scaled(graph, data, mean, std, names) if mean.any() or np.any(std != 1) else data
+    if to_bgr and foldable:
+        for conv in readers:
+            absorb_in_front(conv, Affine(np.ones(3), np.zeros(3)), names, reverse=True)
+    elif to_bgr:
+        first = _reversed(graph, first, names)
+    for node in readers:
+        for position, tensor in enumerate(node.inputs):
+            if tensor is data:
+                node.inputs[position] = first
+    sort_nodes(graph)
 
 
 def _is_plain_conv(node: gs.Node, data: gs.Tensor) -> bool:
@@ -70,57 +90,30 @@ def _is_plain_conv(node: gs.Node, data: gs.Tensor) -> bool:
         and node.inputs[0] is data
         and node.attrs.get("group", 1) == 1
         and node.attrs.get("auto_pad", "NOTSET") in ("NOTSET", "")
-        and all(isinstance(tensor, gs.Constant) for tensor in node.inputs[1:])
+        and can_absorb(node)
     )
 
 
-def _fold_into(conv: gs.Node, mean: Array, std: Array, to_bgr: bool) -> None:
-    """W'·x = W·(x - mean)/std, with W' in the channel order of the raw input."""
-    old = conv.inputs[1]
-    weight = own_values(old)
-    if mean.any():
-        shift = -np.einsum("ochw,c->o", weight.astype(np.float64), mean / std)
-        bias = conv.inputs[2].values if len(conv.inputs) > 2 else 0.0
-        total = gs.Constant(f"{conv.outputs[0].name}/bias", (bias + shift).astype(np.float32))
-        if len(conv.inputs) > 2:
-            conv.inputs[2] = total
-        else:
-            conv.inputs.append(total)
-    if np.any(std != 1):
-        np.multiply(weight, (1 / std).astype(np.float32)[None, :, None, None], out=weight)
-    if to_bgr:
-        weight = weight[:, ::-1]
-    if len(old.outputs) == 1:
-        old.values = np.ascontiguousarray(weight)
-    else:
-        conv.inputs[1] = gs.Constant(f"{conv.outputs[0].name}/weight", np.ascontiguousarray(weight))
-
-
-def _scaled(graph: gs.Graph, data: gs.Tensor, mean: Array, std: Array) -> gs.Tensor:
+def _scaled(graph: gs.Graph, data: gs.Tensor, mean: Array, std: Array, names: Names) -> gs.Tensor:
     """(x - mean)/std as a Mul and an Add, which the lowering joins to one Scale layer."""
     factor = (1 / std).astype(np.float32).reshape(1, -1, 1, 1)
     shift = (-mean / std).astype(np.float32).reshape(1, -1, 1, 1)
-    scaled = graph.layer(
-        op="Mul",
-        name="preprocessing_scale",
-        inputs=[data, gs.Constant("preprocessing_factor", factor)],
-        outputs=[gs.Variable("preprocessing_scale", np.float32, data.shape)],
-    )[0]
-    return graph.layer(
-        op="Add",
-        name="preprocessing",
-        inputs=[scaled, gs.Constant("preprocessing_shift", shift)],
-        outputs=[gs.Variable("preprocessing", np.float32, data.shape)],
-    )[0]
+    scaled = _layer(graph, "Mul", "preprocessing_scale", data, factor, names)
+    return _layer(graph, "Add", "preprocessing", scaled, shift, names)
 
 
-def _reversed(graph: gs.Graph, data: gs.Tensor) -> gs.Tensor:
+def _reversed(graph: gs.Graph, data: gs.Tensor, names: Names) -> gs.Tensor:
     """The channels in the opposite order, by a 1×1 convolution that permutes them."""
-    order = np.eye(3, dtype=np.float32)[::-1].reshape(3, 3, 1, 1)
-    return graph.layer(
-        op="Conv",
-        name="rgb_from_bgr",
-        inputs=[data, gs.Constant("rgb_from_bgr_weight", np.ascontiguousarray(order))],
-        outputs=[gs.Variable("rgb_from_bgr", np.float32, data.shape)],
-        attrs={"kernel_shape": [1, 1]},
-    )[0]
+    order = np.ascontiguousarray(np.eye(3, dtype=np.float32)[::-1].reshape(3, 3, 1, 1))
+    return _layer(graph, "Conv", "rgb_from_bgr", data, order, names, kernel_shape=[1, 1])
+
+
+def _layer(
+    graph: gs.Graph, operator: str, wanted: str, data: gs.Tensor, values: Array, names: Names, **attributes: object
+) -> gs.Tensor:
+    """What a node makes of `data` and a constant, in the shape of `data`."""
+    name = names.new(wanted)
+    constant = gs.Constant(names.new(f"{name}/values"), values)
+    made = gs.Variable(name, np.dtype(np.float32), data.shape)
+    graph.nodes.append(gs.Node(operator, name, attributes, inputs=[data, constant], outputs=[made]))
+    return made

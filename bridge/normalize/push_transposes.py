@@ -18,8 +18,9 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.merge_transposes import merge_transposes, permutation
-from gluon2caffe.bridge.normalize.surgery import producer
+from gluon2caffe.bridge.normalize.surgery import Ends, ends_of, producer
 from gluon2caffe.bridge.origins import record, sources_of
+from gluon2caffe.onnx2caffe.names import Names
 from gluon2caffe.onnx2caffe.surgeon import remove_dead, sort_nodes
 
 Permutation = tuple[int, ...]
@@ -38,7 +39,7 @@ _BROADCASTING = frozenset(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum
 
 @dataclass
 class _Group:
-    """Operators, in order, and the Transposes that they read from."""
+    """Operators and the Transposes that they read from, in the order of the graph."""
 
     operators: list[gs.Node] = field(default_factory=list)
     transposes: list[gs.Node] = field(default_factory=list)
@@ -64,11 +65,15 @@ def _count(graph: gs.Graph) -> int:
 
 def push_transposes(graph: gs.Graph) -> bool:
     """Move Transposes behind every group for which that leaves fewer of them."""
+    orders = dict.fromkeys(p for node in graph.nodes if (p := permutation(node)) is not None)
+    if not orders:
+        return False
+    names, ends = Names.of_graph(graph), ends_of(graph)
     changed = False
-    for order in dict.fromkeys(p for node in graph.nodes if (p := permutation(node)) is not None):
+    for order in orders:
         for group in _groups(graph, order):
-            if _saving(group, order, graph) > 0:
-                _push(group, order, graph)
+            if _saving(group, order, ends) > 0:
+                graph.nodes += _push(group, order, names)
                 changed = True
     if changed:
         remove_dead(graph)
@@ -78,28 +83,30 @@ def push_transposes(graph: gs.Graph) -> bool:
 
 def _groups(graph: gs.Graph, order: Permutation) -> Iterable[_Group]:
     """The connected groups for one permutation."""
-    group_of: dict[int, _Group] = {}  # by the identity of a node
+    parent: dict[int, int] = {}  # of the identities of nodes, a forest whose trees are the groups
+
+    def root(key: int) -> int:
+        while parent[key] != key:
+            parent[key] = key = parent[parent[key]]
+        return key
+
     for node in graph.nodes:
         if permutation(node) == order:
-            group_of[id(node)] = _Group(transposes=[node])
+            parent[id(node)] = id(node)
             continue
         makers = [producer(tensor) for tensor in node.inputs if tensor.name and not isinstance(tensor, gs.Constant)]
-        if not makers or not all(maker is not None and id(maker) in group_of for maker in makers):
+        if not makers or not all(maker is not None and id(maker) in parent for maker in makers):
             continue
-        if not _can_pass(node, len(order)):
-            continue
-        joined = _Group()
-        for group in {id(group_of[id(maker)]): group_of[id(maker)] for maker in makers}.values():
-            joined.operators += group.operators
-            joined.transposes += group.transposes
-        joined.operators.append(node)
-        for member in (*joined.operators, *joined.transposes):
-            group_of[id(member)] = joined
-    unique = {id(group): group for group in group_of.values() if group.operators}
-    place = {id(node): index for index, node in enumerate(graph.nodes)}
-    for group in unique.values():
-        group.operators.sort(key=lambda node: place[id(node)])
-    return list(unique.values())
+        if _can_pass(node, len(order)):
+            parent[id(node)] = id(node)
+            for maker in makers:
+                parent[root(id(maker))] = id(node)
+    groups: dict[int, _Group] = {}
+    for node in graph.nodes:
+        if id(node) in parent:
+            group = groups.setdefault(root(id(node)), _Group())
+            (group.transposes if permutation(node) == order else group.operators).append(node)
+    return [group for group in groups.values() if group.operators]
 
 
 def _can_pass(node: gs.Node, rank: int) -> bool:
@@ -116,12 +123,12 @@ def _can_pass(node: gs.Node, rank: int) -> bool:
     return node.op in _ELEMENTWISE or node.op == "Split"
 
 
-def _saving(group: _Group, order: Permutation, graph: gs.Graph) -> int:
+def _saving(group: _Group, order: Permutation, ends: Ends) -> int:
     """How many Transposes fewer there are when they stand behind the group."""
     members = {id(node) for node in group.operators}
     saved = 0
     for transpose in group.transposes:
-        kept = _is_output(transpose.outputs[0], graph)
+        kept = id(transpose.outputs[0]) in ends
         kept |= any(id(reader) not in members for reader in transpose.outputs[0].outputs)
         saved += not kept
     for node in group.operators:
@@ -130,7 +137,7 @@ def _saving(group: _Group, order: Permutation, graph: gs.Graph) -> int:
             undone = [reader for reader in outside if _undoes(permutation(reader), order)]
             merged = [reader for reader in outside if permutation(reader) is not None]
             saved += len(undone)
-            saved -= _is_output(result, graph) or len(merged) < len(outside)
+            saved -= id(result) in ends or len(merged) < len(outside)
     return saved
 
 
@@ -138,14 +145,11 @@ def _undoes(second: Permutation | None, first: Permutation) -> bool:
     return second is not None and all(first[axis] == index for index, axis in enumerate(second))
 
 
-def _is_output(tensor: gs.Tensor, graph: gs.Graph) -> bool:
-    return any(tensor is output for output in graph.outputs)
-
-
-def _push(group: _Group, order: Permutation, graph: gs.Graph) -> None:
+def _push(group: _Group, order: Permutation, names: Names) -> list[gs.Node]:
+    """Let the group work on what its Transposes read; return the Transposes behind it."""
     inverse = tuple(int(axis) for axis in np.argsort(order))
     before = {id(transpose.outputs[0]): transpose.inputs[0] for transpose in group.transposes}
-    names = set(graph.tensors())
+    behind = []
     for node in group.operators:
         for position, tensor in enumerate(node.inputs):
             if isinstance(tensor, gs.Constant):
@@ -163,27 +167,19 @@ def _push(group: _Group, order: Permutation, graph: gs.Graph) -> None:
                 node.outputs.append(gs.Variable.empty())
                 continue
             shape = [result.shape[axis] for axis in inverse]
-            moved = gs.Variable(_unused(f"{result.name}/moved", names), dtype=result.dtype, shape=shape)
+            moved = gs.Variable(names.new(f"{result.name}/moved"), dtype=result.dtype, shape=shape)
             node.outputs.append(moved)
             before[id(result)] = moved
             back = gs.Node("Transpose", name=result.name, attrs={"perm": list(order)}, inputs=[moved], outputs=[result])
             record(back, sources_of(node))
-            graph.nodes.append(back)
+            behind.append(back)
+    return behind
 
 
-def _permuted(constant: gs.Constant, inverse: Permutation, names: set[str]) -> gs.Constant:
+def _permuted(constant: gs.Constant, inverse: Permutation, names: Names) -> gs.Constant:
     """The constant operand as the operator wants it when the other operand is not transposed."""
     values = constant.values
     if values.size == 1:
         return constant
     aligned = values.reshape((1,) * (len(inverse) - values.ndim) + values.shape)
-    return gs.Constant(_unused(f"{constant.name}/moved", names), np.ascontiguousarray(aligned.transpose(inverse)))
-
-
-def _unused(name: str, names: set[str]) -> str:
-    found, number = name, 1
-    while found in names:
-        number += 1
-        found = f"{name}{number}"
-    names.add(found)
-    return found
+    return gs.Constant(names.new(f"{constant.name}/moved"), np.ascontiguousarray(aligned.transpose(inverse)))

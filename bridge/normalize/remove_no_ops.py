@@ -1,10 +1,12 @@
-"""Nodes that do nothing at inference go: Identity, Dropout, reshapes and casts to what is there, pools of one value."""
+"""Remove nodes that do nothing at inference: Identity, Dropout, reshapes to the same shape, pools of one value."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.normalize.surgery import bypass
+from gluon2caffe.bridge.normalize.surgery import bypass, ends_of
 from gluon2caffe.onnx2caffe.sizes.marks import bind, like_of
 
 # An end from here on means all that is left.
@@ -12,18 +14,18 @@ _TO_THE_END = (1 << 31) - 1
 
 
 def remove_no_ops(graph: gs.Graph) -> bool:
-    """Take out every idle node."""
-    changed = False
+    """Bypass every no-op."""
+    ends, changed = ends_of(graph), False
     for node in graph.nodes:
-        if like_of(node) is None and _is_idle(node):
-            if _is_idle_here_only(node):
+        if like_of(node) is None and _is_no_op(node):
+            if _is_no_op_here_only(node):
                 bind(node, f"a {node.op} that changes nothing at this size")
-            changed |= bypass(node, graph)
+            changed |= bypass(node, ends)
     return changed
 
 
-def _is_idle_here_only(node: gs.Node) -> bool:
-    """Whether an idle Slice or Reshape would do something to an input of another size.
+def _is_no_op_here_only(node: gs.Node) -> bool:
+    """Whether a no-op Slice or Reshape would do something to an input of another size.
 
     A Slice to the end does not, nor one of channels; nor a Reshape to lengths that are all named, which no other size
     fits, or that names none behind the channels.
@@ -52,35 +54,32 @@ def _slice_bounds(node: gs.Node) -> tuple[list[int], list[int], list[int]]:
     return starts, ends, [axis % rank for axis in (range(len(starts)) if axes is None else axes)]
 
 
-def _is_idle(node: gs.Node) -> bool:
-    if not node.inputs or isinstance(node.inputs[0], gs.Constant):
+def _is_no_op(node: gs.Node) -> bool:
+    if not node.inputs or node.domain or isinstance(node.inputs[0], gs.Constant):
         return False
+    test = _TESTS.get(node.op)
+    return test is not None and test(node)
+
+
+def _drops_nothing(node: gs.Node) -> bool:
+    """A Dropout in inference mode, whose mask nothing reads."""
+    mode = node.inputs[2] if len(node.inputs) > 2 else None
+    drops = mode is not None and not (isinstance(mode, gs.Constant) and not mode.values.any())
+    return not drops and (len(node.outputs) == 1 or not node.outputs[1].outputs)
+
+
+def _keeps_shape(node: gs.Node) -> bool:
     before, after = node.inputs[0].shape, node.outputs[0].shape
-    same_shape = before is not None and after is not None and list(before) == list(after)
-    if node.op == "Identity":
-        return True
-    if node.op == "Dropout":
-        mode = node.inputs[2] if len(node.inputs) > 2 else None
-        drops = mode is not None and not (isinstance(mode, gs.Constant) and not mode.values.any())
-        return not drops and (len(node.outputs) == 1 or not node.outputs[1].outputs)
-    if node.op in ("Reshape", "Flatten", "Expand", "Slice", "Pad", "Tile", "Squeeze", "Unsqueeze"):
-        # With equal shapes these can only copy (a Slice that reverses an axis keeps the shape but not the order;
-        # Pad may cut on one side what it adds on the other).
-        return same_shape and (node.op not in ("Slice", "Pad") or _moves_nothing(node))
-    if node.op == "Transpose":
-        order = node.attrs.get("perm")
-        return order is not None and list(order) == sorted(order)
-    if node.op in ("Concat", "Sum", "Max", "Min", "Mean"):
-        return len(node.inputs) == 1
-    if node.op in ("MaxPool", "AveragePool"):
-        ones = [1] * len(node.attrs["kernel_shape"])
-        unpadded = not any(node.attrs.get("pads", [])) and node.attrs.get("auto_pad", "NOTSET") != "SAME_LOWER"
-        stepless = list(node.attrs.get("strides", ones)) == ones
-        return list(node.attrs["kernel_shape"]) == ones and stepless and unpadded and len(node.outputs) == 1
-    return False
+    return before is not None and after is not None and list(before) == list(after)
 
 
 def _moves_nothing(node: gs.Node) -> bool:
+    """A Slice or Pad that keeps the shape, and the places too.
+
+    A Slice may reverse an axis, a Pad cut on one side what it adds on the other.
+    """
+    if not _keeps_shape(node):
+        return False
     if node.op == "Pad":
         pads = node.attrs.get("pads")
         if pads is None and len(node.inputs) > 1 and isinstance(node.inputs[1], gs.Constant):
@@ -90,3 +89,30 @@ def _moves_nothing(node: gs.Node) -> bool:
         return True
     steps = node.inputs[4]
     return isinstance(steps, gs.Constant) and all(int(step) == 1 for step in steps.values)
+
+
+def _keeps_order(node: gs.Node) -> bool:
+    order = node.attrs.get("perm")
+    return order is not None and list(order) == sorted(order)
+
+
+def _joins_one(node: gs.Node) -> bool:
+    return len(node.inputs) == 1
+
+
+def _pools_single_values(node: gs.Node) -> bool:
+    ones = [1] * len(node.attrs["kernel_shape"])
+    unpadded = not any(node.attrs.get("pads", [])) and node.attrs.get("auto_pad", "NOTSET") != "SAME_LOWER"
+    stepless = list(node.attrs.get("strides", ones)) == ones
+    return list(node.attrs["kernel_shape"]) == ones and stepless and unpadded and len(node.outputs) == 1
+
+
+_TESTS: dict[str, Callable[[gs.Node], bool]] = {
+    "Identity": lambda _node: True,
+    "Dropout": _drops_nothing,
+    **dict.fromkeys(("Reshape", "Flatten", "Expand", "Tile", "Squeeze", "Unsqueeze"), _keeps_shape),
+    **dict.fromkeys(("Slice", "Pad"), _moves_nothing),
+    "Transpose": _keeps_order,
+    **dict.fromkeys(("Concat", "Sum", "Max", "Min", "Mean"), _joins_one),
+    **dict.fromkeys(("MaxPool", "AveragePool"), _pools_single_values),
+}

@@ -12,21 +12,28 @@ from gluon2caffe.bridge.origins import absorb
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def only_reader(tensor: gs.Tensor, graph: gs.Graph) -> gs.Node | None:
+Ends = frozenset[int]
+"""The identities of a graph's outputs: whoever reads them is outside."""
+
+
+def ends_of(graph: gs.Graph) -> Ends:
+    """The outputs of the graph, to be looked up in a pass at no cost."""
+    return frozenset(map(id, graph.outputs))
+
+
+def only_reader(tensor: gs.Tensor, ends: Ends) -> gs.Node | None:
     """The one node that reads `tensor`; None where there are more, none, or it is an output of the graph."""
-    if len(tensor.outputs) != 1 or any(tensor is output for output in graph.outputs):
-        return None
-    return tensor.outputs[0]
+    return tensor.outputs[0] if len(tensor.outputs) == 1 and id(tensor) not in ends else None
 
 
-def is_read(tensor: gs.Tensor, graph: gs.Graph) -> bool:
+def is_read(tensor: gs.Tensor, ends: Ends) -> bool:
     """Whether a node reads `tensor`, or the graph gives it."""
-    return bool(tensor.outputs) or any(tensor is output for output in graph.outputs)
+    return bool(tensor.outputs) or id(tensor) in ends
 
 
-def is_only_reader(node: gs.Node, tensor: gs.Tensor, graph: gs.Graph) -> bool:
+def is_only_reader(node: gs.Node, tensor: gs.Tensor, ends: Ends) -> bool:
     """Whether nothing but `node` sees `tensor`, so that its values may change."""
-    return only_reader(tensor, graph) is node
+    return only_reader(tensor, ends) is node
 
 
 def producer(tensor: gs.Tensor) -> gs.Node | None:
@@ -42,21 +49,21 @@ def redirect_readers(tensor: gs.Tensor, other: gs.Tensor) -> None:
                 reader.inputs[position] = other
 
 
-def bypass(node: gs.Node, graph: gs.Graph, *, into: gs.Node | None = None) -> bool:
+def bypass(node: gs.Node, ends: Ends, *, into: gs.Node | None = None) -> bool:
     """Take `node` out: its readers read its first input. False where that would rename an output of the graph.
 
     `into` is the node that now does its work; by default the one that makes its input, else those that read it.
     """
     source, result = node.inputs[0], node.outputs[0]
-    if any(result is output for output in graph.outputs):
+    if id(result) in ends:
         maker = producer(source)
-        if maker is None or len(source.outputs) != 1 or any(source is output for output in graph.outputs):
+        if maker is None or len(source.outputs) != 1 or id(source) in ends:
             return False
         absorb(into or maker, node)
         # The maker takes over the output's name, which the user knows.
         node.outputs.clear()
         node.inputs.clear()
-        maker.outputs[maker.outputs.index(source)] = result
+        maker.outputs[next(i for i, made in enumerate(maker.outputs) if made is source)] = result
         return True
     heir = into or producer(source)
     for taker in [heir] if heir is not None else list(result.outputs):

@@ -135,3 +135,32 @@ def test_softmax_of_two_outputs_is_refused() -> None:
     source = model("(float[2,5] x) => (float[] y, float[] z) { y = Relu(x)\n z = Neg(x) }")
     with pytest.raises(ConversionError, match="softmax needs a net with one output; this one has y, z"):
         gluon2caffe.to_caffe(source, softmax=True)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
+@pytest.mark.parametrize("name", ["padded convolution", "depthwise", "unpadded convolution"])
+def test_it_is_done_twice_where_it_is_asked_for_twice(name: str, options: dict[str, Any]) -> None:
+    """The intermediate has tensors called like those that are put in front of it."""
+    source = _net(NETS[name])
+    once = gluon2caffe.to_onnx(source, **options)
+    x = random_inputs({"x": (1, 3, 8, 8)}, span=(0.0, 255.0))["x"]
+    rgb = x[:, ::-1] if options.get("to_bgr") else x
+    mean, std = (np.reshape(options.get(key, default), (1, -1, 1, 1)) for key, default in (("mean", 0), ("std", 1)))
+    fed = ((rgb.astype(np.float64) - mean) / std).astype(np.float32)
+    agrees(gluon2caffe.to_caffe(once, **options), {"x": x}, run_onnx(once, {"x": fed}), 1e-4)
+
+
+@pytest.mark.parametrize("name", ["preprocessing", "preprocessing_scale", "rgb_from_bgr", "preprocessing/values"])
+def test_the_source_may_have_tensors_of_the_names_put_in(name: str) -> None:
+    source = _net("y = Tanh(x)".replace("y", "t") + "\n y = Neg(t)")
+    for node in source.graph.node:
+        node.input[:] = [name if tensor == "t" else tensor for tensor in node.input]
+        node.output[:] = [name if tensor == "t" else tensor for tensor in node.output]
+    x = random_inputs({"x": (1, 3, 8, 8)}, span=(0.0, 2.0))["x"]
+    converted = gluon2caffe.to_caffe(source, mean=0.5, std=2.0, to_bgr=True)
+    agrees(converted, {"x": x}, {"y": -np.tanh((x[:, ::-1].astype(np.float64) - 0.5) / 2)}, 1e-4)
+
+
+def test_a_tensor_may_be_called_softmax() -> None:
+    source = model("(float[2,5] x) => (float[] y) { softmax = Tanh(x)\n y = Neg(softmax) }")
+    assert list(gluon2caffe.to_caffe(source, softmax=True).outputs) == ["softmax2"]

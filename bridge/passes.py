@@ -12,14 +12,11 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.cut import cut_at
 from gluon2caffe.bridge.normalize.append_softmax import append_softmax
-from gluon2caffe.bridge.normalize.decompose.batch_norm import decompose_computed_batch_norm
-from gluon2caffe.bridge.normalize.decompose.einsum import decompose_einsum
-from gluon2caffe.bridge.normalize.decompose.recurrent import decompose_recurrent
 from gluon2caffe.bridge.normalize.fold_affine import fold_affine
 from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
 from gluon2caffe.bridge.normalize.fold_constants import find_foldable
 from gluon2caffe.bridge.normalize.fold_padding import fold_padding
-from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
+from gluon2caffe.bridge.normalize.infer_and_fold import decompose
 from gluon2caffe.bridge.normalize.name_nodes import find_unnamed, name_nodes
 from gluon2caffe.bridge.normalize.prepend_preprocessing import prepend_preprocessing
 from gluon2caffe.bridge.normalize.push_transposes import reduce_transposes
@@ -79,7 +76,7 @@ def normalizing_passes(options: ConversionOptions) -> list[Pass]:
     return [
         *_cut(options.outputs),
         Pass("sort_nodes", sort_nodes),
-        Pass("infer_and_fold", infer_and_fold, requires=(FLOAT32,), ensures=known),
+        Pass("decompose", decompose, requires=(FLOAT32,), ensures=known),
         *(
             []
             if preprocessing is None
@@ -92,10 +89,6 @@ def normalizing_passes(options: ConversionOptions) -> list[Pass]:
                 ),
             ]
         ),
-        Pass("decompose_computed_batch_norm", decompose_computed_batch_norm, requires=known),
-        Pass("decompose_recurrent", decompose_recurrent, requires=known),
-        Pass("decompose_einsum", decompose_einsum, requires=known),
-        Pass("infer_and_fold", infer_and_fold, requires=(FLOAT32,), ensures=known),
         Pass("remove_no_ops", remove_no_ops, requires=known),
         Pass("reduce_transposes", reduce_transposes, requires=known),
         Pass("fold_padding", fold_padding, requires=known),

@@ -16,6 +16,7 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.onnx2caffe.affine import per_channel
 from gluon2caffe.onnx2caffe.graph_pass import Pass, PassRunner
 from gluon2caffe.onnx2caffe.names import Names
+from gluon2caffe.onnx2caffe.sizes.marks import hand_on
 from gluon2caffe.onnx2caffe.targets import Profile
 
 DOMAIN = "caffe"
@@ -52,6 +53,8 @@ def fused(graph: gs.Graph, profile: Profile) -> gs.Graph:
     if not passes:
         return graph
     copy = graph.copy()
+    for old, new in zip(graph.nodes, copy.nodes, strict=True):
+        hand_on(old, new)
     PassRunner(copy).run(passes)
     return copy
 
@@ -93,7 +96,7 @@ def _as_node(group: _Group, names: Names) -> gs.Node:
     made = last.outputs[0]
     last.outputs.clear()
     scale = [] if group.scale is None else [gs.Constant(names.new(f"{made.name}/scale"), group.scale)]
-    return gs.Node(
+    fused_node = gs.Node(
         op=group.kind,
         domain=DOMAIN,
         name=made.name,
@@ -101,6 +104,9 @@ def _as_node(group: _Group, names: Names) -> gs.Node:
         inputs=[*group.inputs, *scale],
         outputs=[made],
     )
+    for node in group.nodes:
+        hand_on(node, fused_node)
+    return fused_node
 
 
 def _find_normalization(divide: gs.Node, ends: frozenset[int]) -> _Group | None:

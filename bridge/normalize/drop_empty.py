@@ -8,18 +8,16 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.bridge.normalize.surgery import is_read
+from gluon2caffe.bridge.normalize.rewrite import Rewriting
+from gluon2caffe.onnx2caffe.names import Names
 
 
-def drop_empty(graph: gs.Graph) -> bool:
-    """Take empty tensors out of every Concat, and out of every Split where nothing reads them."""
-    changed = False
-    for node in graph.nodes:
-        if not node.domain and node.op == "Concat":
-            changed |= _shorten_concat(node)
-        elif not node.domain and node.op == "Split":
-            changed |= _shorten_split(node, graph)
-    return changed
+def without_empty(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
+    """A Concat without its empty tensors, a Split without those that nothing reads."""
+    if node.domain or node.op not in ("Concat", "Split"):
+        return None
+    shortened = _shorten_concat(node) if node.op == "Concat" else _shorten_split(node, state)
+    return [node] if shortened else None
 
 
 def _shorten_concat(node: gs.Node) -> bool:
@@ -30,14 +28,14 @@ def _shorten_concat(node: gs.Node) -> bool:
     return True
 
 
-def _shorten_split(node: gs.Node, graph: gs.Graph) -> bool:
+def _shorten_split(node: gs.Node, state: Rewriting) -> bool:
     sizes = _sizes(node)
     if sizes is None or len(sizes) != len(node.outputs):
         return False
-    kept = [(size, tensor) for size, tensor in zip(sizes, node.outputs, strict=True) if size or is_read(tensor, graph)]
+    kept = [(size, tensor) for size, tensor in zip(sizes, node.outputs, strict=True) if size or state.is_read(tensor)]
     if not 0 < len(kept) < len(sizes):
         return False
-    _set_sizes(node, [size for size, _ in kept])
+    _set_sizes(node, [size for size, _ in kept], state.names)
     node.outputs = [tensor for _, tensor in kept]
     return True
 
@@ -55,9 +53,9 @@ def _sizes(node: gs.Node) -> list[int] | None:
     return None
 
 
-def _set_sizes(node: gs.Node, sizes: list[int]) -> None:
+def _set_sizes(node: gs.Node, sizes: list[int], names: Names) -> None:
     if "split" in node.attrs:
         node.attrs["split"] = sizes
     else:
-        name = f"{node.inputs[1].name}/{node.outputs[0].name}/sizes"
+        name = names.new(f"{node.inputs[1].name}/{node.outputs[0].name}/sizes")
         node.inputs[1] = gs.Constant(name, np.array(sizes, np.int64))

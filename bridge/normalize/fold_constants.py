@@ -15,6 +15,7 @@ import onnx_graphsurgeon as gs
 from onnx import helper, numpy_helper, shape_inference
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.node import is_static
 from gluon2caffe.onnx2caffe.sizes.marks import bound_by, from_size, mark_constant
 from gluon2caffe.onnx2caffe.surgeon import node_proto
 
@@ -40,21 +41,23 @@ _CONSTANT_FORMS: dict[str, type[np.generic]] = {
 }
 
 
-def fold_constants(graph: gs.Graph) -> bool:
-    """Replace the outputs of all foldable nodes by constants.
+def fold(node: gs.Node, opset: int) -> bool:
+    """Make the node's outputs constants, where they depend on constants and static shapes alone.
 
     Raises:
-        SourceError: the model cannot be right, since onnx cannot compute a node from its constants.
+        SourceError: the model cannot be right, since onnx cannot compute the node from its constants.
     """
-    changed = _fold_shapes(graph)
-    for node in graph.nodes:
-        if node.op == "Constant" and not node.domain:
-            _become_constant(node.outputs[0], _values(node))
-            changed = True
-        elif _is_foldable(node):
-            _evaluate(node, graph)
-            changed = True
-    return changed
+    if _fold_shape(node):
+        return True
+    if node.op == "Constant" and not node.domain:
+        _become_constant(node.outputs[0], _values(node))
+        return True
+    if not _is_foldable(node):
+        return False
+    _evaluate(node, opset)
+    # Its inputs are read by one node less, which what is folded next may depend on.
+    node.inputs.clear()
+    return True
 
 
 def find_foldable(graph: gs.Graph) -> str | None:
@@ -85,23 +88,21 @@ def _values(node: gs.Node) -> Array:
     )
 
 
-def _fold_shapes(graph: gs.Graph) -> bool:
-    """Shape and Size of tensors whose shape is static."""
-    changed = False
-    for node in graph.nodes:
-        if node.op not in ("Shape", "Size") or isinstance(node.inputs[0], gs.Constant):
-            continue
-        shape = node.inputs[0].shape
-        if shape is None or not all(isinstance(length, (int, np.integer)) for length in shape):
-            continue
-        if node.op == "Size":
-            values = np.array(math.prod(shape), np.int64)
-        else:
-            values = np.array(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))], np.int64)
-        mark_constant(node.outputs[0])
-        _become_constant(node.outputs[0], values)
-        changed = True
-    return changed
+def _fold_shape(node: gs.Node) -> bool:
+    """Shape and Size of a tensor whose shape is static."""
+    if node.op not in ("Shape", "Size") or node.domain or isinstance(node.inputs[0], gs.Constant):
+        return False
+    if not is_static(node.inputs[0]):
+        return False
+    shape = node.inputs[0].shape
+    if node.op == "Size":
+        values = np.array(math.prod(shape), np.int64)
+    else:
+        values = np.array(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))], np.int64)
+    mark_constant(node.outputs[0])
+    _become_constant(node.outputs[0], values)
+    node.inputs.clear()
+    return True
 
 
 def _run(model: onnx.ModelProto, feeds: dict[str, Array]) -> Any:
@@ -112,12 +113,12 @@ def _run(model: onnx.ModelProto, feeds: dict[str, Array]) -> Any:
     return ReferenceEvaluator(model).run(None, feeds)
 
 
-def _evaluate(node: gs.Node, graph: gs.Graph) -> None:
+def _evaluate(node: gs.Node, opset: int) -> None:
     """Compute the node."""
     outputs = [tensor for tensor in node.outputs if tensor.name]
-    _refuse_growth(node, graph)
+    _refuse_growth(node, opset)
     feeds = {tensor.name: np.asarray(tensor.values) for tensor in node.inputs if tensor.name}
-    model = _model(node, graph, [_value_info(name, values) for name, values in feeds.items()], [])
+    model = _model(node, opset, [_value_info(name, values) for name, values in feeds.items()], [])
     _mark_outputs(node, model, feeds)
     try:
         with np.errstate(all="ignore"):
@@ -158,7 +159,7 @@ def _read_only(values: Array) -> Array:
     return view
 
 
-def _refuse_growth(node: gs.Node, graph: gs.Graph) -> None:
+def _refuse_growth(node: gs.Node, opset: int) -> None:
     """Refuse a node that makes very many numbers out of few, as onnx infers from the values that shapes depend on."""
     values, infos = [], []
     for tensor in {tensor.name: tensor for tensor in node.inputs if tensor.name}.values():
@@ -166,7 +167,7 @@ def _refuse_growth(node: gs.Node, graph: gs.Graph) -> None:
             values.append(numpy_helper.from_array(np.asarray(tensor.values), tensor.name))
         else:
             infos.append(_value_info(tensor.name, tensor))
-    inferred = shape_inference.infer_shapes(_model(node, graph, infos, values), data_prop=True)
+    inferred = shape_inference.infer_shapes(_model(node, opset, infos, values), data_prop=True)
     most = max(LARGEST_GROWN, *(math.prod(tensor.shape) for tensor in node.inputs if tensor.name), 0)
     # What is not inferred depends on many values, such as those of NonZero, and is not many more than they are.
     made: list[float] = [_size(output.type.tensor_type.shape) for output in inferred.graph.output]
@@ -189,13 +190,13 @@ def _range_length(node: gs.Node) -> float:
 
 
 def _model(
-    node: gs.Node, graph: gs.Graph, inputs: list[onnx.ValueInfoProto], values: list[onnx.TensorProto]
+    node: gs.Node, opset: int, inputs: list[onnx.ValueInfoProto], values: list[onnx.TensorProto]
 ) -> onnx.ModelProto:
     proto = node_proto(node)
     # Of no type yet: what a node makes is not always known.
     outputs = [onnx.ValueInfoProto(name=tensor.name) for tensor in node.outputs if tensor.name]
     made = helper.make_graph([proto], "fold", inputs, outputs, values)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", graph.opset)])
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)])
 
 
 def _value_info(name: str, values: Any) -> onnx.ValueInfoProto:

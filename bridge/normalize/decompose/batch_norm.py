@@ -6,13 +6,11 @@ Weights are standardised so, and layers normalised; of a fixed batch size it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
-from gluon2caffe.bridge.normalize.surgery import is_read
+from gluon2caffe.bridge.normalize.rewrite import Rewriting
 from gluon2caffe.onnx2caffe.node import is_static
 
 _TRAINING_AS_ATTRIBUTE = 14
@@ -26,30 +24,27 @@ def is_in_training(node: gs.Node, opset: int) -> bool:
     return any(tensor.name for tensor in node.outputs[1:])
 
 
-def decompose_training_batch_norm(graph: gs.Graph) -> bool:
-    """Write out those in training mode whose running statistics nothing reads."""
-    return _decompose(graph, lambda node: is_in_training(node, graph.opset))
+def batch_norm_in_training(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
+    """One in training mode whose running statistics nothing reads."""
+    if not _is_batch_norm(node, state) or not is_in_training(node, state.opset):
+        return None
+    return _arithmetic(Replacement(node, state), training=True)
 
 
-def decompose_computed_batch_norm(graph: gs.Graph) -> bool:
-    """Write out those whose mean or variance is computed; the shapes of what that makes are to be settled."""
-    return _decompose(graph, lambda node: not all(isinstance(node.inputs[i], gs.Constant) for i in (3, 4)))
+def batch_norm_by_computed_statistics(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
+    """One whose mean or variance is computed."""
+    if not _is_batch_norm(node, state) or all(isinstance(node.inputs[i], gs.Constant) for i in (3, 4)):
+        return None
+    return _arithmetic(Replacement(node, state), training=False)
 
 
-def _decompose(graph: gs.Graph, wanted: Callable[[gs.Node], bool]) -> bool:
-    changed = False
-    for node in list(graph.nodes):
-        if node.op != "BatchNormalization" or node.domain or not wanted(node):
-            continue
-        further = any(is_read(tensor, graph) for tensor in node.outputs[1:])
-        if further or not node.attrs.get("spatial", 1) or not is_static(node.inputs[0]):
-            continue
-        _put_in(Replacement(graph, node), is_in_training(node, graph.opset))
-        changed = True
-    return changed
+def _is_batch_norm(node: gs.Node, state: Rewriting) -> bool:
+    if node.op != "BatchNormalization" or node.domain or not node.attrs.get("spatial", 1):
+        return False
+    return is_static(node.inputs[0]) and not any(state.is_read(tensor) for tensor in node.outputs[1:])
 
 
-def _put_in(new: Replacement, training: bool) -> None:
+def _arithmetic(new: Replacement, *, training: bool) -> list[gs.Node]:
     """scale·(x - mean)/sqrt(var + epsilon) + bias, the variance being the mean of squares, as ONNX defines it."""
     node = new.node
     x, scale, bias, mean, variance = node.inputs[:5]
@@ -68,10 +63,10 @@ def _put_in(new: Replacement, training: bool) -> None:
     scaled = new.add("Mul", [normal, new.reshape(scale, shape)])
     result = new.add("Add", [scaled, new.reshape(bias, shape)])
     node.outputs = node.outputs[:1]
-    new.put_in([result])
+    return new.nodes([result])
 
 
 def _mean(new: Replacement, x: gs.Tensor, axes: list[int]) -> gs.Tensor:
-    if new.graph.opset >= _AXES_AS_INPUT:
+    if new.state.opset >= _AXES_AS_INPUT:
         return new.add("ReduceMean", [x, new.constant(np.array(axes))], keepdims=1)
     return new.add("ReduceMean", [x], axes=axes, keepdims=1)

@@ -16,6 +16,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
+from gluon2caffe.bridge.normalize.rewrite import Rewriting
 from gluon2caffe.onnx2caffe.node import is_static
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
@@ -23,15 +24,11 @@ _ELLIPSIS = "".join(map(chr, range(0x3B1, 0x3B1 + 16)))
 _REDUCE_SUM_WITH_AXES_AS_INPUT = 13
 
 
-def decompose_einsum(graph: gs.Graph) -> bool:
-    """Write out every Einsum of static shapes."""
-    changed = False
-    for node in list(graph.nodes):
-        if node.op != "Einsum" or node.domain or any(not is_static(tensor) for tensor in node.inputs):
-            continue
-        _Decomposition(graph, node).put_in(*_letters(node))
-        changed = True
-    return changed
+def decomposed_einsum(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
+    """An Einsum of static shapes."""
+    if node.op != "Einsum" or node.domain or any(not is_static(tensor) for tensor in node.inputs):
+        return None
+    return _Decomposition(Replacement(node, state)).nodes(*_letters(node))
 
 
 def _letters(node: gs.Node) -> tuple[list[str], str]:
@@ -60,11 +57,11 @@ class _Term:
 class _Decomposition:
     """The nodes that take one Einsum's place."""
 
-    def __init__(self, graph: gs.Graph, node: gs.Node) -> None:
-        self._new = Replacement(graph, node)
+    def __init__(self, new: Replacement) -> None:
+        self._new = new
 
-    def put_in(self, letters: Sequence[str], result: str) -> None:
-        """Write the nodes into the graph."""
+    def nodes(self, letters: Sequence[str], result: str) -> list[gs.Node]:
+        """The nodes."""
         inputs = list(self._new.node.inputs)
         sizes: dict[str, int] = {}
         for tensor, term in zip(inputs, letters, strict=True):
@@ -81,7 +78,7 @@ class _Decomposition:
             other = waiting.pop(0)
             later = set(result).union(*(term.letters for term in waiting))
             whole = self._product(whole, self._summed(other, later | set(whole.letters)), later)
-        self._new.put_in([self._transposed(whole, result).tensor])
+        return self._new.nodes([self._transposed(whole, result).tensor])
 
     def _diagonal(self, term: _Term) -> _Term:
         """With one axis for every letter: of two axes of one letter, the places at which their indices are equal."""
@@ -117,7 +114,7 @@ class _Decomposition:
         shape = term.shape_of(kept)
         if isinstance(term.tensor, gs.Constant):
             return _Term(self._new.constant(term.tensor.values.sum(tuple(axes))), kept)
-        if self._new.graph.opset < _REDUCE_SUM_WITH_AXES_AS_INPUT:
+        if self._new.state.opset < _REDUCE_SUM_WITH_AXES_AS_INPUT:
             return _Term(self._new.add("ReduceSum", [term.tensor], shape, axes=axes, keepdims=0), kept)
         return _Term(
             self._new.add("ReduceSum", [term.tensor, self._new.constant(np.array(axes))], shape, keepdims=0), kept

@@ -13,7 +13,8 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
-from gluon2caffe.bridge.normalize.surgery import Array, is_read
+from gluon2caffe.bridge.normalize.rewrite import Rewriting
+from gluon2caffe.bridge.normalize.surgery import Array
 from gluon2caffe.onnx2caffe.node import is_static
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
@@ -24,18 +25,15 @@ _DEFAULT_ACTIVATIONS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["S
 _SEQUENCE_LENGTHS = 4
 
 
-def decompose_recurrent(graph: gs.Graph) -> bool:
-    """Write out every such node; the shapes of what that makes are to be settled.
+def unrolled(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
+    """The steps of such a node.
 
-    One stays whose weights or number of steps are computed, that has functions with numbers of their own, or that
+    It stays if its weights or number of steps are computed, if it has functions with numbers of their own, or if it
     clips: runtimes do not agree on what.
     """
-    changed = False
-    for node in list(graph.nodes):
-        if node.op in _DEFAULT_ACTIVATIONS and not node.domain and _can_be_decomposed(node):
-            _Unrolled(Replacement(graph, node)).put_in()
-            changed = True
-    return changed
+    if node.op not in _DEFAULT_ACTIVATIONS or node.domain or not _can_be_decomposed(node):
+        return None
+    return _Unrolled(Replacement(node, state)).nodes()
 
 
 def _can_be_decomposed(node: gs.Node) -> bool:
@@ -99,8 +97,8 @@ class _Unrolled:
         }[node.op]
         self._states = 2 if node.op == "LSTM" else 1
 
-    def put_in(self) -> None:
-        """Write the nodes into the graph."""
+    def nodes(self) -> list[gs.Node]:
+        """The nodes."""
         new, node = self._new, self._node
         x = node.inputs[0]
         if not self._batch_first:
@@ -109,7 +107,7 @@ class _Unrolled:
         runs = [self._run(x, index) for index in range(directions)]
         n, steps, hidden = self._batch, self._steps, self._hidden
         results = []
-        if is_read(node.outputs[0], new.graph):
+        if new.state.is_read(node.outputs[0]):
             sides = [new.reshape(self._joined(states, 1), (n, steps, 1, hidden)) for states, _ in runs]
             whole = self._joined(sides, 2)
             results.append(whole if self._batch_first else new.add("Transpose", [whole], perm=[1, 2, 0, 3]))
@@ -120,9 +118,9 @@ class _Unrolled:
             last = [new.reshape(ends[state], shape) for _, ends in runs]
             results.append(self._joined(last, 1 if self._batch_first else 0))
         given = node.outputs
-        read = [index for index, tensor in enumerate(given) if tensor.name and is_read(tensor, new.graph)]
+        read = [index for index, tensor in enumerate(given) if tensor.name and new.state.is_read(tensor)]
         node.outputs = [given[index] for index in read]
-        new.put_in([results[index] for index in read])
+        return new.nodes([results[index] for index in read])
 
     def _joined(self, tensors: Sequence[gs.Tensor], axis: int) -> gs.Tensor:
         return self._new.add("Concat", tensors, axis=axis) if len(tensors) > 1 else tensors[0]
@@ -178,7 +176,7 @@ class _Unrolled:
         if len(sizes) == 1:
             return [tensor]
         shapes: list[None] = [None] * len(sizes)
-        if self._new.graph.opset < _SPLIT_WITH_SIZES_AS_INPUT:
+        if self._new.state.opset < _SPLIT_WITH_SIZES_AS_INPUT:
             return list(self._new.add_all("Split", [tensor], shapes, axis=axis, split=sizes))
         return list(self._new.add_all("Split", [tensor, self._new.constant(np.array(sizes))], shapes, axis=axis))
 

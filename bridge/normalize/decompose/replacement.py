@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from gluon2caffe.bridge.normalize.rewrite import Rewriting
 from gluon2caffe.bridge.normalize.surgery import Array, redirect_readers
 from gluon2caffe.bridge.origins import record, sources_of
+from gluon2caffe.onnx2caffe.sizes.marks import hand_on
 
 
 class Replacement:
@@ -17,15 +19,16 @@ class Replacement:
     Their tensors are called like the node's first output, with the operator and a number behind it.
     """
 
-    def __init__(self, graph: gs.Graph, node: gs.Node) -> None:
-        self.graph, self.node = graph, node
+    def __init__(self, node: gs.Node, state: Rewriting) -> None:
+        self.node, self.state = node, state
         self._nodes: list[gs.Node] = []
         self._constants = 0
 
     def constant(self, values: Array) -> gs.Constant:
         """A constant to be read by the nodes."""
         self._constants += 1
-        return gs.Constant(f"{self.node.outputs[0].name}/constant{self._constants}", np.asarray(values))
+        name = self.state.names.new(f"{self.node.outputs[0].name}/constant{self._constants}")
+        return gs.Constant(name, np.asarray(values))
 
     def add(
         self, operator: str, inputs: Sequence[gs.Tensor], shape: Sequence[int] | None = None, **attributes: object
@@ -38,7 +41,8 @@ class Replacement:
     ) -> list[gs.Variable]:
         """A node with an output of each shape."""
         name = f"{self.node.outputs[0].name}/{operator.lower()}{len(self._nodes)}"
-        names = [name] if len(shapes) == 1 else [f"{name}_{index}" for index in range(len(shapes))]
+        wanted = [name] if len(shapes) == 1 else [f"{name}_{index}" for index in range(len(shapes))]
+        names = [self.state.names.new(each) for each in wanted]
         made = [
             gs.Variable(each, dtype=np.dtype(np.float32), shape=None if shape is None else list(shape))
             for each, shape in zip(names, shapes, strict=True)
@@ -52,10 +56,9 @@ class Replacement:
             return self.constant(tensor.values.reshape(shape))
         return self.add("Reshape", [tensor, self.constant(np.array(shape, np.int64))], shape)
 
-    def put_in(self, results: Sequence[gs.Tensor]) -> None:
-        """Write the nodes into the graph; `results` stand for the node's outputs from now on."""
-        node, graph = self.node, self.graph
-        place = next(index for index, other in enumerate(graph.nodes) if other is node)
+    def nodes(self, results: Sequence[gs.Tensor]) -> list[gs.Node]:
+        """The nodes that take the node's place; `results` stand for its outputs from now on."""
+        node = self.node
         names = sources_of(node)
         outputs = list(node.outputs)
         node.inputs.clear()
@@ -64,7 +67,8 @@ class Replacement:
             self._rename(result, output)
         for made in self._nodes:
             record(made, names)
-        graph.nodes[place : place + 1] = self._nodes
+            hand_on(node, made)
+        return self._nodes
 
     def _rename(self, result: gs.Tensor, output: gs.Tensor) -> None:
         """Let the node that makes `result` make `output`, or a copy where none of these nodes makes it."""

@@ -193,7 +193,12 @@ def test_each_pass_that_runs_is_told() -> None:
     with listening_to_passes(runs.append):
         gluon2caffe.to_caffe(model(SOURCE))
     names = [run.name for run in runs]
-    assert names.index("infer_and_fold") < names.index("remove_no_ops") < names.index("fold_affine")
+    assert (
+        names.index("infer_and_fold")
+        < names.index("decompose")
+        < names.index("remove_no_ops")
+        < names.index("fold_affine")
+    )
     assert [run.name for run in runs if run.changed][-1] == "name_nodes"
     assert all(run.seconds > 0 for run in runs)
 

@@ -10,8 +10,8 @@ from agreement import model, random_inputs
 
 from gluon2caffe.bridge.normalize.fold_affine import fold_affine
 from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
-from gluon2caffe.bridge.normalize.fold_constants import fold_constants
 from gluon2caffe.bridge.normalize.fold_padding import fold_padding
+from gluon2caffe.bridge.normalize.infer_and_fold import infer_and_fold
 from gluon2caffe.bridge.normalize.remove_no_ops import remove_no_ops
 from gluon2caffe.bridge.options import ConversionOptions
 from gluon2caffe.bridge.passes import FLOAT32, normalizing_passes
@@ -170,10 +170,10 @@ FOLDS = {
     ),
     "pool with a stride": _case(remove_no_ops, "a = MaxPool<kernel_shape=[1,1], strides=[2,2]>(x)\n y = Relu(a)", None),
     "concat of one": _case(remove_no_ops, "a = Concat<axis=1>(x)\n y = Relu(a)", "y = Relu(x)"),
-    "nodes of constants": _case(fold_constants, "a = Add(c, c)\n d = Exp(a)\n y = Mul(x, d)", "y = Mul(x)"),
-    "shape": _case(fold_constants, "a = Shape(x)\n y = Reshape(x, a)", "y = Reshape(x)"),
-    "size": _case(fold_constants, "a = Size(x)\n d = Cast<to=1>(a)\n y = Mul(x, d)", "y = Mul(x)"),
-    "nothing constant": _case(fold_constants, "a = Relu(x)\n y = Mul(a, x)", None),
+    "nodes of constants": _case(infer_and_fold, "a = Add(c, c)\n d = Exp(a)\n y = Mul(x, d)", "y = Mul(x)"),
+    "shape": _case(infer_and_fold, "a = Shape(x)\n y = Reshape(x, a)", "y = Reshape(x)"),
+    "size": _case(infer_and_fold, "a = Size(x)\n d = Cast<to=1>(a)\n y = Mul(x, d)", "y = Mul(x)"),
+    "nothing constant": _case(infer_and_fold, "a = Relu(x)\n y = Mul(a, x)", None),
 }
 
 

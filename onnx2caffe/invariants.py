@@ -44,12 +44,10 @@ class GraphWatch:
             where: what ran last, as "after pass 'x'".
             types: compare shapes and types too. Before they are inferred, a misfit is the source's fault.
         """
-        graph = self._graph
-        named: dict[str, gs.Tensor] = {}
-        made: set[int] = set()
-        for tensor in graph.inputs:
-            made.add(id(tensor))
-            named[tensor.name] = tensor
+        graph, checked = self._graph, self._checked
+        constant = gs.Constant
+        named: dict[str, gs.Tensor] = {tensor.name: tensor for tensor in graph.inputs}
+        made: set[int] = set(map(id, graph.inputs))
         changed = []
         states: dict[int, list[object]] = {}
         for node in graph.nodes:
@@ -61,22 +59,22 @@ class GraphWatch:
                     continue
                 if named.setdefault(name, tensor) is not tensor:
                     raise InternalError(where, f"two tensors are called {name!r}, expected unique names")
-                if isinstance(tensor, gs.Constant):
-                    state += (tensor, stored(tensor))
+                if tensor.__class__ is constant:
+                    state.append(stored(tensor))
                     continue
                 if id(tensor) not in made:
                     raise InternalError(where, _order(node, tensor))
                 state += (tensor, tensor.shape, tensor.dtype)
             for tensor in node.outputs:
                 name = tensor.name
-                if not name:
-                    continue
-                if id(tensor) in made or named.setdefault(name, tensor) is not tensor:
-                    raise InternalError(where, f"{name!r} is made twice, expected unique names")
-                made.add(id(tensor))
-                state += (tensor, tensor.shape, tensor.dtype)
-            states[id(node)] = state
-            before = self._checked.get(id(node))
+                if name:
+                    if id(tensor) in made or named.setdefault(name, tensor) is not tensor:
+                        raise InternalError(where, f"{name!r} is made twice, expected unique names")
+                    made.add(id(tensor))
+                    state += (tensor, tensor.shape, tensor.dtype)
+            key = id(node)
+            states[key] = state
+            before = checked.get(key)
             if before is None or len(before) != len(state) or not all(map(is_, before, state)):
                 changed.append(node)
         self._checked = states if types else {}

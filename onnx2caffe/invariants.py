@@ -17,9 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import is_
+from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
+from onnx import helper
 
 from gluon2caffe.onnx2caffe.errors import InternalError
 from gluon2caffe.onnx2caffe.infer_types import InferenceError, TensorType, TypeInference
@@ -150,13 +152,18 @@ def require_recorded_shapes(model: CaffeModel, shapes: Mapping[str, Sequence[int
 def _agrees(tensor: gs.Tensor, found: TensorType) -> bool:
     dtype, shape = tensor.dtype, tensor.shape
     both = found.dtype is not None and dtype is not None and dtype is not found.dtype
-    if both and (isinstance(dtype, int) or np.dtype(dtype) != found.dtype):
+    if both and _numpy_type(dtype) != found.dtype:
         return False
     if found.shape is None or shape is None or found.shape == tuple(shape):
         return True
     return len(found.shape) == len(shape) and all(
         a == b for a, b in zip(found.shape, shape, strict=True) if a is not None and isinstance(b, int)
     )
+
+
+def _numpy_type(dtype: Any) -> np.dtype[Any]:
+    """Graphsurgeon keeps types that numpy itself lacks, such as float8, as ONNX's number of them."""
+    return np.dtype(helper.tensor_dtype_to_np_dtype(dtype) if isinstance(dtype, int) else dtype)
 
 
 def _order(node: gs.Node, tensor: gs.Tensor) -> str:

@@ -207,7 +207,7 @@ def test_one_class_without_numbers(tmp_path: Path) -> None:
 
 def test_suppression_across_classes_is_refused() -> None:
     net, x = detector(tiled, force_suppress=True)
-    with pytest.raises(ConversionError, match=r"force_suppress.*Try: outputs="):
+    with pytest.raises(ConversionError, match=r"force_suppress.*Try: heads="):
         to_caffe(net, x.shape)
 
 

@@ -38,8 +38,13 @@ def infer_any_precision(graph: gs.Graph, notes: list[str]) -> bool:
 
 
 def use_float32(graph: gs.Graph) -> list[str]:
-    """Convert weights, inputs, outputs and casts of other float types; return notes on what that changed."""
+    """Convert weights, inputs, outputs and casts of other float types; return notes on what that changed.
+
+    Raises:
+        SourceError: a node reads the bits of such a number.
+    """
     notes = []
+    _refuse_bits(graph)
     for tensor in graph.inputs:
         if _is_other_float(tensor.dtype):
             notes.append(f"input {tensor.name} is {np.dtype(tensor.dtype)} in the source; the Caffe net takes float32")
@@ -52,6 +57,9 @@ def use_float32(graph: gs.Graph) -> list[str]:
         for tensor in node.outputs:
             if _is_other_float(tensor.dtype):
                 tensor.dtype = np.dtype(np.float32)
+        if node.attrs.get("dtype") in _FLOATS:
+            # What makes numbers without reading any, such as EyeLike, says of which type.
+            node.attrs["dtype"] = int(onnx.TensorProto.FLOAT)
         wanted = node.attrs.get("to") if node.op == "Cast" else None
         if wanted in _FLOATS:
             node.attrs["to"] = int(onnx.TensorProto.FLOAT)
@@ -63,6 +71,14 @@ def use_float32(graph: gs.Graph) -> list[str]:
         )
         notes.insert(0, f"{name} in the source and float32 here: {shown}")
     return notes
+
+
+def _refuse_bits(graph: gs.Graph) -> None:
+    """In another precision a number has other bits."""
+    for node in graph.nodes:
+        if node.op == "BitCast" and any(_is_other_float(tensor.dtype) for tensor in (*node.inputs, *node.outputs)):
+            title = node.name or node.outputs[0].name
+            raise SourceError(f"BitCast {title!r} reads the bits of a float64 or float16; Caffe computes in float32.")
 
 
 def _is_other_float(dtype: Any) -> bool:

@@ -73,6 +73,7 @@ EXCLUSIONS = (
     Exclusion("a constant result: nothing of the input but its shape is used", says="is a constant, not computed from"),
     # Operators without a layer
     Exclusion("the bits of a number", operators="BitCast"),
+    Exclusion("the bits of a number", says="reads the bits of a float64"),
     Exclusion("what is no number: readers differ in what they make of NaN", operators="IsInf IsNaN"),
     Exclusion(
         "trigonometry: no stock layer computes or rounds",

@@ -1,4 +1,4 @@
-"""One walk over a graph, in topological order: rewrite a node, infer what it makes, fold it, go on.
+"""One walk over a graph, in topological order: rewrite a node, fold it or infer what it makes, go on.
 
 Each node finds the nodes before it settled, so a chain of shape arithmetic, each link of which makes the next one's
 shapes known, takes one walk. What a rule puts in a node's place is walked over next.
@@ -83,10 +83,11 @@ def rewrite(graph: gs.Graph, rules: Sequence[Rule]) -> bool:
             waiting.extend(reversed(put))
             changed = True
             continue
-        state.infer(node)
+        # First, since onnx's inference is stricter than its evaluator: of Range it takes scalars alone.
         if fold(node, state.opset):
             changed = True
         else:
+            state.infer(node)
             done.append(node)
     graph.nodes = done
     return changed

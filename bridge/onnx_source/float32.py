@@ -55,7 +55,8 @@ def use_float32(graph: gs.Graph) -> list[str]:
             if isinstance(tensor, gs.Constant) and (name := _convert(tensor)):
                 changed.setdefault(name, []).append(tensor.name or node.name)
         for tensor in node.outputs:
-            if _is_other_float(tensor.dtype):
+            # A BitCast of integers keeps its type, and is refused later.
+            if _is_other_float(tensor.dtype) and node.op != "BitCast":
                 tensor.dtype = np.dtype(np.float32)
         if node.attrs.get("dtype") in _FLOATS:
             # What makes numbers without reading any, such as EyeLike, says of which type.
@@ -76,7 +77,7 @@ def use_float32(graph: gs.Graph) -> list[str]:
 def _refuse_bits(graph: gs.Graph) -> None:
     """In another precision a number has other bits."""
     for node in graph.nodes:
-        if node.op == "BitCast" and any(_is_other_float(tensor.dtype) for tensor in (*node.inputs, *node.outputs)):
+        if node.op == "BitCast" and _is_other_float(node.inputs[0].dtype):
             title = node.name or node.outputs[0].name
             raise SourceError(f"BitCast {title!r} reads the bits of a float64 or float16; Caffe computes in float32.")
 

@@ -69,5 +69,5 @@ def test_steps_and_passes_with_their_times(run: Run, net: Path) -> None:
     steps = ["Opening the source", "Reading the source", "Normalising", "Lowering to Caffe layers", "Writing the files"]
     assert [each for each in said if each in steps] == steps
     normalising = said[said.index("Normalising") + 1 : said.index("Lowering to Caffe layers")]
-    assert "infer_and_fold (no change)" in normalising and "name_nodes" in normalising
+    assert "remove_no_ops (no change)" in normalising and "name_nodes" in normalising
     assert run("convert", "net.onnx", "-o", "x").stderr == ""

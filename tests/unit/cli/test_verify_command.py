@@ -87,7 +87,7 @@ def test_a_conversion_verifies_its_own_model(run: Run, net: Path, verifier: list
     assert run("convert", "net.onnx", "-o", "new", "--verify", "--softmax").exit_code == 0
     model, source, options = verifier[1]
     assert isinstance(model, Conversion) and model.parameter_count == 108
-    assert (str(source), options) == ("net.onnx", {"files": Path("new"), "readers": None})
+    assert (str(source), options) == ("net.onnx", {"files": Path("new"), "readers": None, "at_sizes": None})
     assert model.options == ConversionOptions(softmax=True)
 
 

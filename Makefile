@@ -34,7 +34,7 @@ test: $(READY) caffe mnn
 	$(BIN)/ruff format --check .
 	$(BIN)/python .ci/typed_tree.py build/typed
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 test-onnx:
 	"$(ONNX_PYTHON)" -m venv .venv-onnx

@@ -43,9 +43,9 @@ def _target(node: Node, x: Blob, rank: int) -> list[int] | None:
     return target if -1 in target or any(zeros) else None
 
 
-def _to_fixed(net: NetBuilder, x: Blob, shape: tuple[int, ...]) -> Blob:
-    """Reshape to lengths that are all written; the batch in front is copied."""
-    kept = bool(shape and x.shape) and shape[0] == x.shape[0]
+def _to_fixed(net: NetBuilder, x: Blob, shape: tuple[int, ...], *, batch: bool = True) -> Blob:
+    """Reshape to lengths that are all written; the axis in front is copied, and open where it is a `batch`."""
+    kept = batch and bool(shape and x.shape) and shape[0] == x.shape[0]
     net.sizes.exact(x, range(1 if kept else 0, x.rank), NAMED)
     return layers.reshape(net, x, shape)
 
@@ -64,9 +64,10 @@ def _to_open(net: NetBuilder, x: Blob, shape: tuple[int, ...], target: Sequence[
 def flatten(node: Node, net: NetBuilder) -> Blob:
     """A Flatten layer from axis 1; from another axis a Reshape."""
     x, shape = node.blob(), node.shape()
-    if axis_of(node.attr("axis", 1), x.rank + 1) == 1 and x.rank > 1:
+    axis = axis_of(node.attr("axis", 1), x.rank + 1)
+    if axis == 1 and x.rank > 1:
         return layers.reshape(net, x, shape)
-    return _to_fixed(net, x, shape)
+    return _to_fixed(net, x, shape, batch=axis > 0)
 
 
 @lowering("Squeeze")
@@ -77,7 +78,7 @@ def squeeze(node: Node, net: NetBuilder) -> Blob:
     longer, shorter = (x.shape, shape) if x.rank > len(shape) else (shape, x.shape)
     places = _places(node, longer, len(longer) - len(shorter))
     if len(longer) == len(shorter) or places is None or min(x.rank, len(shape)) < 2 or 0 in places:
-        return _to_fixed(net, x, shape)
+        return _to_fixed(net, x, shape, batch=places is None or 0 not in places)
     if longer is x.shape:
         net.sizes.exact(x, places, "axes of length 1 are left out")
     kept = [axis for axis in range(len(longer)) if axis not in places]

@@ -82,9 +82,14 @@ def _resize(
     if x.rank == 4 and shape[:2] == x.shape[:2]:
         times = (shape[2] // x.shape[2], shape[3] // x.shape[3])
         if min(times) >= 1 and times != (1, 1) and all(map(_repeated, matrices[2:], times)):
+            if scales is not None:
+                bound = [axis for axis in (2, 3) if not _repeats_at_any_size(float(scales[axis]), how)]
+                net.sizes.exact(x, bound, "repeated")
             ones = np.ones((x.shape[1], 1, *times), np.float32)
             return layers.deconvolution(net, x, ones, None, stride=times, group=x.shape[1])
     for axis in reversed(range(x.rank)):
+        if scales is not None and scales[axis] == 1.0 and how.coordinate_transformation_mode != "tf_crop_and_resize":
+            continue  # at every length
         x = linear_along(net, x, axis, matrices[axis], part=f"along_{axis}")
     return _extrapolated(node, net, x, matrices)
 
@@ -99,6 +104,17 @@ def _extrapolated(node: Node, net: NetBuilder, x: Blob, matrices: list[Array]) -
     for axis, places in enumerate(inside):
         mask *= places.reshape(-1, *[1] * (x.rank - axis - 1))
     return add_constant(net, x, (1 - mask) * np.float32(value), "extrapolated")
+
+
+def _repeats_at_any_size(scale: float, how: Interpolation) -> bool:
+    """Whether values are repeated at other lengths too: every mode repeats one value, and align_corners a few.
+
+    The other modes do the same over and over where the factor is whole.
+    """
+    if scale != int(scale) or how.coordinate_transformation_mode == "tf_crop_and_resize":
+        return False
+    times = int(scale)
+    return all(_repeated(resize_matrix(size, size * times, scale, how), times) for size in (1, 2, 3, 4, 8, 32))
 
 
 def _repeated(matrix: Array, times: int) -> bool:

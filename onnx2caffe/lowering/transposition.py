@@ -17,10 +17,24 @@ def transpose(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "")
     top = tuple(x.shape[axis] for axis in order)
     long = [axis for axis in order if x.shape[axis] != 1 or axis == 0]
     if long == sorted(long) and (order[0] == 0 or x.shape[0] == 1):
+        net.sizes.exact(x, _moving(x, order, long), "only axes of length 1 move")
         return layers.reshape(net, x, top, part=part)
     if net.profile.has("Permute"):
         return layers.permute(net, x, order, part=part)
     return layers.reshape(net, _by_swaps(net, x, order), top, part=part or "shape")
+
+
+def _moving(x: Blob, order: Sequence[int], long: Sequence[int]) -> list[int]:
+    """The axes that must be of length 1: those that move past others, and the batch where it does not stay in front."""
+    kept = set(long) if order[0] == 0 else set(long) - {0}
+    moving = [] if order[0] == 0 else [0]
+    for axis in range(1, x.rank):
+        together = [each for each in order if each in kept or each == axis]
+        if together == sorted(together):
+            kept.add(axis)
+        else:
+            moving.append(axis)
+    return moving
 
 
 def _by_swaps(net: NetBuilder, x: Blob, order: Sequence[int]) -> Blob:

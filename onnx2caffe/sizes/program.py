@@ -80,9 +80,14 @@ class ShapeProgram:
         shapes: list[Shape | None] = list(self.inputs.values())
         for layer in _needed(list(layers), set(outputs)):
             self._append(layer, shapes)
-        self._reliances = [
+        self._reliances: list[tuple[int, int | None, Reliance]] = []
+        self.rely_on(record.reliances)
+
+    def rely_on(self, reliances: Iterable[Reliance]) -> None:
+        """Rely on more lengths, of blobs that the net had before it was tidied."""
+        self._reliances += [
             (self._places[each.blob], None if each.minus is None else self._places.get(each.minus[0]), each)
-            for each in dict.fromkeys(record.reliances)
+            for each in dict.fromkeys(reliances)
             if each.blob in self._places
         ]
 

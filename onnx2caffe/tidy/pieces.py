@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gluon2caffe.onnx2caffe import caffe_pb2
+from gluon2caffe.onnx2caffe.builder import Blob
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 from gluon2caffe.onnx2caffe.shapes import Shape, net_shapes
+from gluon2caffe.onnx2caffe.sizes import SizeRecord
 from gluon2caffe.onnx2caffe.targets import Fault, Profile
 
 Piece = tuple[int, int, str]
@@ -31,18 +33,20 @@ def read_all_pieces(model: CaffeModel, profile: Profile) -> None:
     names = {layer.message.name for layer in model.layers} | set(model.inputs)
     names.update(top for layer in model.layers for top in layer.message.top)
     _share(model)
-    shapes = _shapes(model)
+    shapes, relied = _shapes(model), SizeRecord()
     made: list[Layer] = []
     for layer in model.layers:
         message = layer.message
         wanted = _read_pieces(layer, shapes, _read(model)) if message.type == "Slice" else []
         if message.type != "Slice" or len(wanted) == len(message.top):
             made.append(layer)
-        elif profile.has("Crop") and not profile.has_quirk(Fault.CROP_OF_ALL_AXES):
-            made += _Writer(layer, shapes[message.bottom[0]], wanted, names).by_crop()
         else:
-            made += _Writer(layer, shapes[message.bottom[0]], wanted, names).by_convolution()
+            writer = _Writer(layer, shapes[message.bottom[0]], wanted, names, relied)
+            crops = profile.has("Crop") and not profile.has_quirk(Fault.CROP_OF_ALL_AXES)
+            made += writer.by_crop() if crops else writer.by_convolution()
     model.layers[:] = made
+    if model.shape_program is not None:
+        model.shape_program.rely_on(relied.reliances)
     _let_pieces_end(model)
 
 
@@ -117,8 +121,10 @@ def _write(message: caffe_pb2.LayerParameter, pieces: Sequence[Piece], length: i
 class _Writer:
     """What stands for one Slice of which some pieces are not read."""
 
-    def __init__(self, layer: Layer, shape: Shape, pieces: list[Piece], names: set[str]) -> None:
+    def __init__(self, layer: Layer, shape: Shape, pieces: list[Piece], names: set[str], relied: SizeRecord) -> None:
         self._slice, self._shape, self._pieces, self._names = layer, shape, pieces, names
+        relied.scope = layer.origin[0] if layer.origin else ""
+        self._relied = relied
         self._axis = layer.message.slice_param.axis
         self._made: list[Layer] = []
 
@@ -128,7 +134,8 @@ class _Writer:
         # A Crop needs an axis behind that of the Slice.
         viewed = axis + 1 == len(self._shape)
         if viewed:
-            view = [0, prod(self._shape[1:axis]), self._shape[axis], 1] if axis > 1 else [0, self._shape[axis], 1, 1]
+            self._rely_on_written(self._top(0, 1))
+            view = [0, -1, self._shape[axis], 1] if axis > 1 else [0, self._shape[axis], 1, 1]
             axis = min(max(axis, 1), 2)
             source = self._add(
                 "Reshape", [source], "column", reshape_param=_dims(view if self._axis else [1, *view[1:]])
@@ -158,6 +165,7 @@ class _Writer:
         view = [0, length, *picture] if axis == 1 else [0, prod(shape[1:axis]), length, behind]
         viewed = view[1:] != list(shape[1:])
         if viewed:
+            self._rely_on_written([0, *shape[1:]] if axis else shape)
             source = self._add("Reshape", [source], "planes", reshape_param=_dims(view))
         for start, end, blob in self._pieces:
             if axis == 1:
@@ -175,9 +183,17 @@ class _Writer:
         return self._made
 
     def _top(self, start: int, end: int) -> list[int]:
-        """The dims of a Reshape to a piece."""
+        """The dims of a Reshape to a piece; of a piece of the last axis, the one before it is inferred."""
         shape = [*self._shape[: self._axis], end - start, *self._shape[self._axis + 1 :]]
+        if self._axis > 1 and self._axis + 1 == len(shape):
+            shape[-2] = -1
         return [0, *shape[1:]] if self._axis else shape
+
+    def _rely_on_written(self, dims: Sequence[int]) -> None:
+        """Rely on the lengths that a Reshape to or from these dims names."""
+        written = [axis for axis, length in enumerate(dims) if length > 0]
+        bottom = Blob(self._slice.message.bottom[0], self._shape)
+        self._relied.exact(bottom, written, "cut at fixed places")
 
     def _add(
         self,

@@ -138,9 +138,7 @@ def _judged(end_of: Callable[[], str], describe: Callable[[], str] = str) -> End
     with np.errstate(all="ignore"):
         try:
             return end_of(), ""
-        except WrongSizesError:
-            return "wide sizes", ""
-        except WrongNumbersError as error:
+        except (WrongNumbersError, WrongSizesError) as error:
             return "wrong", f"{str(error)[:1500]}\n{describe()[:2500]}"
         except Exception:
             return "traceback", f"{traceback.format_exc()[-1500:]}\n{describe()[:2500]}"

@@ -19,6 +19,10 @@ class HasShape(Protocol):
         """Length of each axis."""
 
 
+LONGEST_WALK = 1 << 14
+"""Lengths that are looked at one by one: a stride beyond that is none of a net that anybody feeds at several sizes."""
+
+
 @dataclass(frozen=True)
 class Reliance:
     """A length that a lowering relies on: that of `axis` of `blob`, less that of `minus` where it is given.
@@ -67,8 +71,11 @@ class SizeRecord:
         """Rely on `behaviour` of the length of `axis` being what it is now; it repeats with `period` from `least` on.
 
         `behaviour` is asked for the lengths of one period and for those below `least`. It may raise ValueError for a
-        length that nothing fits.
+        length that nothing fits. Where those are more than `LONGEST_WALK`, the length itself is relied on.
         """
+        if least + period > LONGEST_WALK:
+            self.exact(blob, [axis], why)
+            return
         now = behaviour(blob.shape[axis])
         same = frozenset(size % period for size in range(least, least + period) if _like(behaviour, size, now))
         odd = [size for size in range(1, least) if size % period in same and not _like(behaviour, size, now)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -96,7 +96,12 @@ class Node:
 
 def is_static(tensor: gs.Tensor) -> bool:
     """Whether the length of every axis of an ONNX tensor is known."""
-    return tensor.shape is not None and all(isinstance(length, (int, np.integer)) for length in tensor.shape)
+    return is_static_shape(tensor.shape)
+
+
+def is_static_shape(shape: Sequence[Any] | None) -> TypeGuard[Sequence[int]]:
+    """Whether every length of a shape is known: none is a name, and the shape itself is there."""
+    return shape is not None and all(isinstance(length, (int, np.integer)) for length in shape)
 
 
 def axis_of(value: int, rank: int) -> int:
@@ -106,4 +111,4 @@ def axis_of(value: int, rank: int) -> int:
     return value % rank
 
 
-__all__ = ["Array", "Node", "UnsupportedNodeError", "axis_of", "is_static"]
+__all__ = ["Array", "Node", "UnsupportedNodeError", "axis_of", "is_static", "is_static_shape"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.node import is_static_shape
 
 _WINDOW = ("kernel_shape", "strides", "pads", "dilations", "output_padding", "output_shape", "group")
 _LARGEST = 2**31 - 1
@@ -47,7 +47,7 @@ def _check_window(node: gs.Node) -> None:
 def _check_convolution(node: gs.Node) -> None:
     """The channels of the input, the weights, the bias and the groups fit together; onnx's inference passes misfits."""
     x, weight = node.inputs[0].shape, node.inputs[1].shape
-    if not _is_static(x) or not _is_static(weight):
+    if not is_static_shape(x) or not is_static_shape(weight):
         return
     if len(weight) < 3 or len(weight) != len(x):
         raise SourceError(f"{_title(node)}: its weights have the shape {list(weight)}, its input {list(x)}.")
@@ -65,7 +65,7 @@ def _check_convolution(node: gs.Node) -> None:
         )
     if len(node.inputs) > 2 and node.inputs[2].name:
         bias = node.inputs[2].shape
-        if _is_static(bias) and list(bias) != [made]:
+        if is_static_shape(bias) and list(bias) != [made]:
             raise SourceError(f"{_title(node)}: its bias has the shape {list(bias)}, expected [{made}].")
 
 
@@ -76,7 +76,11 @@ _PER_CHANNEL = {"BatchNormalization": 4, "InstanceNormalization": 2}
 def _check_per_channel(node: gs.Node) -> None:
     x = node.inputs[0].shape
     for tensor in node.inputs[1 : 1 + _PER_CHANNEL[node.op]]:
-        if _is_static(x) and _is_static(tensor.shape) and math.prod(tensor.shape) != (x[1] if len(x) > 1 else 1):
+        if (
+            is_static_shape(x)
+            and is_static_shape(tensor.shape)
+            and math.prod(tensor.shape) != (x[1] if len(x) > 1 else 1)
+        ):
             _require_channels(node, x, math.prod(tensor.shape))
 
 
@@ -96,7 +100,7 @@ def _check_split(node: gs.Node) -> None:
     if sizes is None and len(node.inputs) > 1 and isinstance(node.inputs[1], gs.Constant):
         sizes = node.inputs[1].values.reshape(-1).tolist()
     shape = node.inputs[0].shape
-    if sizes is None or not _is_static(shape):
+    if sizes is None or not is_static_shape(shape):
         return
     axis = node.attrs.get("axis", 0)
     if not -len(shape) <= axis < len(shape):
@@ -108,17 +112,13 @@ def _check_split(node: gs.Node) -> None:
 
 
 def _require_broadcast(node: gs.Node, what: str, shape: Any, wanted: Any) -> None:
-    if not _is_static(shape) or not _is_static(wanted):
+    if not is_static_shape(shape) or not is_static_shape(wanted):
         return
     fits = len(shape) <= len(wanted) and all(
         a in (1, b) for a, b in zip(reversed(list(shape)), reversed(list(wanted)), strict=False)
     )
     if not fits:
         raise SourceError(f"{_title(node)}: its {what} of shape {list(shape)} does not broadcast to {list(wanted)}.")
-
-
-def _is_static(shape: Any) -> bool:
-    return shape is not None and all(isinstance(length, (int, np.integer)) for length in shape)
 
 
 def _title(node: gs.Node) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import onnx_graphsurgeon as gs
+if TYPE_CHECKING:
+    import onnx_graphsurgeon as gs
 
 
 class Names:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph, SymbolNode
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.names import Names
 
 _FOREIGN = {
     "quantised (int8) nets cannot be converted; convert the float net of the same name": (
@@ -34,22 +35,17 @@ def refuse_foreign_kinds(graph: SymbolGraph, name: str) -> None:
 
 
 def give_unique_names(graph: SymbolGraph) -> bool:
-    """Rename operators whose name is taken to ``<name>_1``, ``<name>_2``, ...; returns whether anything changed.
+    """Rename operators whose name is taken to ``<name>2``, ``<name>3``, ...; returns whether anything changed.
 
     Inputs and parameters keep their names, since those are looked up.
     """
-    taken = {node.name for node in graph.nodes if node.is_variable}
+    names = Names(node.name for node in graph.nodes if node.is_variable)
     changed = False
     for node in graph.nodes:
-        if node.is_variable:
-            continue
-        name, count = node.name, 0
-        while name in taken:
-            count += 1
-            name = f"{node.name}_{count}"
-        taken.add(name)
-        changed = changed or name != node.name
-        node.name = name
+        if not node.is_variable:
+            name = names.new(node.name)
+            changed = changed or name != node.name
+            node.name = name
     return changed
 
 

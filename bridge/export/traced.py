@@ -6,6 +6,7 @@ from typing import Any
 
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.names import Names
 
 InputShapes = tuple[int, ...] | Mapping[str, tuple[int, ...]]
 
@@ -42,22 +43,13 @@ def output_names(graph: SymbolGraph) -> tuple[str, ...]:
 
     An output that is also an input, or was already listed, gets a name of its own: ``<tensor>/copy``.
     """
-    names: list[str] = []
+    names = Names()
+    given: list[str] = []
     for source, index in graph.heads:
         node = graph.nodes[source]
         name = node.tensors[index] if index < len(node.tensors) else node.name
-        if node.is_variable or name in names:
-            name = _unused(f"{name}/copy", names)
-        names.append(name)
-    return tuple(names)
-
-
-def _unused(name: str, taken: list[str]) -> str:
-    candidate, count = name, 0
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    return candidate
+        given.append(names.new(f"{name}/copy" if node.is_variable or name in given else name))
+    return tuple(given)
 
 
 def checked_shape(name: str, shape: Any) -> Shape:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from google.protobuf import text_format
 
 from gluon2caffe.onnx2caffe import caffe_pb2
+from gluon2caffe.onnx2caffe.names import Names
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def without_in_place(net: "caffe_pb2.NetParameter") -> Unfolded:
     result = caffe_pb2.NetParameter()
     result.CopyFrom(net)
     del result.layer[:]
-    names = _Names({top for layer in net.layer for top in layer.top} | {layer.name for layer in net.layer})
+    names = Names({top for layer in net.layer for top in layer.top} | {layer.name for layer in net.layer})
     read = {bottom for layer in net.layer for bottom in layer.bottom}
     current = {blob: blob for blob in net.input}
     versions: dict[tuple[str, str], str] = {}
@@ -55,16 +56,3 @@ def without_in_place(net: "caffe_pb2.NetParameter") -> Unfolded:
                 result.layer.add(name=copy, type="Power", bottom=[current[blob]], top=[copy])
                 versions[layer.name, blob] = copy
     return Unfolded(result, versions)
-
-
-class _Names:
-    """Names for new blobs and layers, none of which is taken."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self._taken = taken
-
-    def new(self, name: str) -> str:
-        while name in self._taken:
-            name += "+"
-        self._taken.add(name)
-        return name

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from gluon2caffe.onnx2caffe import caffe_pb2
 from gluon2caffe.onnx2caffe.builder import Blob
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
+from gluon2caffe.onnx2caffe.names import Names
 from gluon2caffe.onnx2caffe.shapes import Shape, net_shapes
 from gluon2caffe.onnx2caffe.sizes import SizeRecord
 from gluon2caffe.onnx2caffe.targets import Fault, Profile
@@ -30,8 +31,10 @@ Piece = tuple[int, int, str]
 
 def read_all_pieces(model: CaffeModel, profile: Profile) -> None:
     """Write the Slice layers anew such that every top is read."""
-    names = {layer.message.name for layer in model.layers} | set(model.inputs)
-    names.update(top for layer in model.layers for top in layer.message.top)
+    names = Names(model.inputs)
+    for layer in model.layers:
+        for name in (layer.message.name, *layer.message.top):
+            names.reserve(name)
     _share(model)
     shapes, relied = _shapes(model), SizeRecord()
     made: list[Layer] = []
@@ -121,7 +124,7 @@ def _write(message: caffe_pb2.LayerParameter, pieces: Sequence[Piece], length: i
 class _Writer:
     """What stands for one Slice of which some pieces are not read."""
 
-    def __init__(self, layer: Layer, shape: Shape, pieces: list[Piece], names: set[str], relied: SizeRecord) -> None:
+    def __init__(self, layer: Layer, shape: Shape, pieces: list[Piece], names: Names, relied: SizeRecord) -> None:
         self._slice, self._shape, self._pieces, self._names = layer, shape, pieces, names
         relied.scope = layer.origin[0] if layer.origin else ""
         self._relied = relied
@@ -140,12 +143,12 @@ class _Writer:
             source = self._add(
                 "Reshape", [source], "column", reshape_param=_dims(view if self._axis else [1, *view[1:]])
             )
-        kept = [(start, end, self._fresh(f"{blob}/piece")) for start, end, blob in self._pieces]
-        unread = (self._fresh(f"{self._pieces[0][2]}/beside") for _ in count())
+        kept = [(start, end, self._names.new(f"{blob}/piece")) for start, end, blob in self._pieces]
+        unread = (self._names.new(f"{self._pieces[0][2]}/beside") for _ in count())
         message = caffe_pb2.LayerParameter(name=self._slice.message.name, type="Slice", bottom=[source])
         message.slice_param.axis = axis
         gaps = _write(message, kept, self._shape[self._axis], unread)
-        message.name = self._fresh(f"{self._pieces[0][2]}/slice")
+        message.name = self._names.new(f"{self._pieces[0][2]}/slice")
         self._made.append(Layer(message, [], self._slice.origin))
         for index, ((start, end, blob), (_, _, piece)) in enumerate(zip(self._pieces, kept, strict=True)):
             references = gaps[index:] if index == len(kept) - 1 else gaps[index : index + 1]
@@ -205,7 +208,7 @@ class _Writer:
         blobs: Sequence[npt.NDArray[np.float32]] = (),
         **params: Any,
     ) -> str:
-        name = self._fresh(f"{of or self._pieces[0][2]}/{part}")
+        name = self._names.new(f"{of or self._pieces[0][2]}/{part}")
         message = caffe_pb2.LayerParameter(name=name, type=kind, bottom=bottoms, top=[name], **params)
         self._made.append(Layer(message, list(blobs), self._slice.origin))
         return name
@@ -216,13 +219,6 @@ class _Writer:
             if list(layer.message.top) == [piece]:
                 layer.message.name = blob
             layer.message.top[:] = [blob if top == piece else top for top in layer.message.top]
-
-    def _fresh(self, wanted: str) -> str:
-        name = wanted
-        while name in self._names:
-            name += "_"
-        self._names.add(name)
-        return name
 
 
 def _dims(lengths: Sequence[int]) -> dict[str, Any]:

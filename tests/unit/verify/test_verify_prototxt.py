@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers import OpenCVReader
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.unfolded import without_in_place
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -102,13 +102,13 @@ def test_the_variant_without_in_place_layers_renames_what_is_overwritten() -> No
     unfolded = without_in_place(net)
     assert [(list(layer.bottom), list(layer.top)) for layer in unfolded.net.layer] == [
         ([], ["data"]),
-        (["data"], ["data@abs+"]),  # data@abs is taken by a blob of the net
-        (["data@abs+"], ["data@relu"]),
+        (["data"], ["data@abs2"]),  # data@abs is taken by a blob of the net
+        (["data@abs2"], ["data@relu"]),
         (["data@relu", "data@relu"], ["data@abs"]),
     ]
     assert unfolded.versions == {
         ("data", "data"): "data",
-        ("abs", "data"): "data@abs+",
+        ("abs", "data"): "data@abs2",
         ("relu", "data"): "data@relu",
         ("sum", "data@abs"): "data@abs",
     }

@@ -19,10 +19,10 @@ def activation(op: Operator) -> None:
     if kind in _ACTIVATIONS:
         op.result(_ACTIVATIONS[kind], [data])
     elif kind == "mish":  # x · tanh(log(1 + exp(x)))
-        bent = op.step("Tanh", [op.step("Softplus", [data], op.shape)], op.shape)
+        bent = op.add_node("Tanh", [op.add_node("Softplus", [data], op.shape)], op.shape)
         op.result("Mul", [data, bent])
     elif kind == "log_sigmoid":  # -log(1 + exp(-x))
-        op.result("Neg", [op.step("Softplus", [op.step("Neg", [data], op.shape)], op.shape)])
+        op.result("Neg", [op.add_node("Softplus", [op.add_node("Neg", [data], op.shape)], op.shape)])
     else:
         raise NotExactError(f"act_type {kind}")
 
@@ -69,9 +69,9 @@ def _rrelu(op: Operator) -> None:
 def _gelu(op: Operator) -> None:
     """x/2 · (1 + erf(x/√2))."""
     data = op.inputs[0].name
-    scaled = op.step("Mul", [data, op.constant("root", 1 / sqrt(2))], op.shape)
-    raised = op.step("Add", [op.step("Erf", [scaled], op.shape), op.constant("one", 1)], op.shape)
-    half = op.step("Mul", [data, op.constant("half", 0.5)], op.shape)
+    scaled = op.add_node("Mul", [data, op.constant("root", 1 / sqrt(2))], op.shape)
+    raised = op.add_node("Add", [op.add_node("Erf", [scaled], op.shape), op.constant("one", 1)], op.shape)
+    half = op.add_node("Mul", [data, op.constant("half", 0.5)], op.shape)
     op.result("Mul", [half, raised])
 
 
@@ -99,7 +99,7 @@ def softmax(op: Operator) -> None:
     source = op.inputs[0].name
     divisor = op.number("temperature", 1.0) * (-1 if op.kind == "softmin" else 1)
     if divisor != 1.0:
-        source = op.step("Div", [source, op.constant("temperature", divisor)], op.shape)
+        source = op.add_node("Div", [source, op.constant("temperature", divisor)], op.shape)
     op.result("LogSoftmax" if op.kind == "log_softmax" else "Softmax", [source], axis=op.axis(op.integer("axis", -1)))
 
 

@@ -102,7 +102,7 @@ def with_number(op: Operator) -> None:
 def compared_with_number(op: Operator) -> None:
     """Compare with a constant number: 1 where it holds, else 0, as a float."""
     number = op.constant("scalar", op.number("scalar"))
-    truth = op.step(_COMPARED_WITH_NUMBER[op.kind], [op.inputs[0].name, number], op.shape, dtype=np.bool_)
+    truth = op.add_node(_COMPARED_WITH_NUMBER[op.kind], [op.inputs[0].name, number], op.shape, dtype=np.bool_)
     op.result("Cast", [truth], to=onnx.TensorProto.FLOAT)
 
 
@@ -110,7 +110,7 @@ def compared_with_number(op: Operator) -> None:
 def compared(op: Operator) -> None:
     """Compare two tensors: 1 where it holds, else 0, as a float."""
     operands = [tensor.name for tensor in op.inputs]
-    truth = op.step(_COMPARED[op.kind], operands, op.output_shape, dtype=np.bool_)
+    truth = op.add_node(_COMPARED[op.kind], operands, op.output_shape, dtype=np.bool_)
     op.result("Cast", [truth], to=onnx.TensorProto.FLOAT)
 
 
@@ -132,8 +132,8 @@ def unequal_to_number(op: Operator) -> None:
 
 
 def _finish_unequal(op: Operator, operands: list[str]) -> None:
-    equal = op.step("Equal", operands, op.output_shape, dtype=np.bool_)
-    differs = op.step("Not", [equal], op.output_shape, dtype=np.bool_)
+    equal = op.add_node("Equal", operands, op.output_shape, dtype=np.bool_)
+    differs = op.add_node("Not", [equal], op.output_shape, dtype=np.bool_)
     op.result("Cast", [differs], to=onnx.TensorProto.FLOAT)
 
 
@@ -143,7 +143,7 @@ def where(op: Operator) -> None:
     condition, *choices = op.inputs
     if condition.shape != choices[0].shape:
         raise NotExactError("where with one condition per row")
-    truth = op.step("Cast", [condition.name], condition.shape, dtype=np.bool_, to=onnx.TensorProto.BOOL)
+    truth = op.add_node("Cast", [condition.name], condition.shape, dtype=np.bool_, to=onnx.TensorProto.BOOL)
     op.result("Where", [truth, *(tensor.name for tensor in choices)])
 
 
@@ -176,7 +176,7 @@ def dropout(op: Operator) -> None:
 @translates("rsqrt", shape=same)
 def reciprocal_root(op: Operator) -> None:
     """1/√x."""
-    op.result("Reciprocal", [op.step("Sqrt", [op.inputs[0].name], op.shape)])
+    op.result("Reciprocal", [op.add_node("Sqrt", [op.inputs[0].name], op.shape)])
 
 
 @translates("_contrib_div_sqrt_dim", shape=same)

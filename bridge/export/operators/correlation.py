@@ -55,7 +55,7 @@ def _padded(op: Operator, index: int) -> str:
         return name
     shape = (*op.shape[:2], *(size + 2 * pad for size in op.shape[2:]))
     pads = op.shape_constant("pads", (0, 0, pad, pad, 0, 0, pad, pad))
-    return op.step("Pad", [name, pads], shape, mode="constant")
+    return op.add_node("Pad", [name, pads], shape, mode="constant")
 
 
 def _window(op: Operator, source: str, start: tuple[int, int]) -> str:
@@ -64,13 +64,15 @@ def _window(op: Operator, source: str, start: tuple[int, int]) -> str:
     sizes = op.output_shape[2:]
     ends = tuple(place + (size - 1) * stride + 1 for place, size in zip(start, sizes, strict=True))
     bounds = [op.shape_constant("starts", start), op.shape_constant("ends", ends), op.shape_constant("axes", (2, 3))]
-    return op.step("Slice", [source, *bounds, op.shape_constant("steps", (stride, stride))], (*op.shape[:2], *sizes))
+    return op.add_node(
+        "Slice", [source, *bounds, op.shape_constant("steps", (stride, stride))], (*op.shape[:2], *sizes)
+    )
 
 
 def _tap(op: Operator, first: str, second: str) -> str:
     shape = (*op.shape[:2], *op.output_shape[2:])
     if op.flag("is_multiply", True):
-        joined = op.step("Mul", [first, second], shape)
+        joined = op.add_node("Mul", [first, second], shape)
     else:
-        joined = op.step("Abs", [op.step("Sub", [first, second], shape)], shape)
-    return op.step("ReduceMean", [joined], (shape[0], 1, *shape[2:]), axes=[1], keepdims=1, dtype=np.float32)
+        joined = op.add_node("Abs", [op.add_node("Sub", [first, second], shape)], shape)
+    return op.add_node("ReduceMean", [joined], (shape[0], 1, *shape[2:]), axes=[1], keepdims=1, dtype=np.float32)

@@ -86,21 +86,21 @@ def box_decode(op: Operator) -> None:
     place, size = _halves(op, anchors.name, anchors.shape, "anchor")
     centre_shape = (*anchors.shape[:-1], 2)
     if op.text("format", "corner") == "corner":
-        size = op.step("Sub", [size, place], centre_shape)
-        half = op.step("Mul", [size, op.constant("half", 0.5)], centre_shape)
-        place = op.step("Add", [place, half], centre_shape)
+        size = op.add_node("Sub", [size, place], centre_shape)
+        half = op.add_node("Mul", [size, op.constant("half", 0.5)], centre_shape)
+        place = op.add_node("Add", [place, half], centre_shape)
     shift, growth = _halves(op, deltas.name, deltas.shape, "delta")
     shape = (*deltas.shape[:-1], 2)
-    shift = op.step("Mul", [shift, op.constant("std_place", stds[:2])], shape)
-    shift = op.step("Mul", [shift, size], shape)
-    centre = op.step("Add", [shift, place], shape)
-    growth = op.step("Mul", [growth, op.constant("std_size", stds[2:])], shape)
+    shift = op.add_node("Mul", [shift, op.constant("std_place", stds[:2])], shape)
+    shift = op.add_node("Mul", [shift, size], shape)
+    centre = op.add_node("Add", [shift, place], shape)
+    growth = op.add_node("Mul", [growth, op.constant("std_size", stds[2:])], shape)
     if op.number("clip", -1.0) > 0:
-        growth = op.step("Min", [growth, op.constant("clip", op.number("clip"))], shape)
-    extent = op.step("Mul", [op.step("Exp", [growth], shape), size], shape)
-    half_extent = op.step("Mul", [extent, op.constant("half_size", 0.5)], shape)
-    first = op.step("Sub", [centre, half_extent], shape)
-    last = op.step("Add", [centre, half_extent], shape)
+        growth = op.add_node("Min", [growth, op.constant("clip", op.number("clip"))], shape)
+    extent = op.add_node("Mul", [op.add_node("Exp", [growth], shape), size], shape)
+    half_extent = op.add_node("Mul", [extent, op.constant("half_size", 0.5)], shape)
+    first = op.add_node("Sub", [centre, half_extent], shape)
+    last = op.add_node("Add", [centre, half_extent], shape)
     op.result("Concat", [first, last], axis=len(shape) - 1)
 
 
@@ -108,8 +108,8 @@ def _halves(op: Operator, name: str, shape: Shape, label: str) -> tuple[str, str
     """The first two and the last two numbers of each box."""
     axis, pace = op.shape_constant(f"{label}_axis", [len(shape) - 1]), (*shape[:-1], 2)
     bounds = [op.shape_constant(f"{label}_bound{bound}", [bound]) for bound in (0, 2, 4)]
-    first = op.step("Slice", [name, bounds[0], bounds[1], axis], pace)
-    return first, op.step("Slice", [name, bounds[1], bounds[2], axis], pace)
+    first = op.add_node("Slice", [name, bounds[0], bounds[1], axis], pace)
+    return first, op.add_node("Slice", [name, bounds[1], bounds[2], axis], pace)
 
 
 def _topk_shape(op: NodeReader) -> list[Shape]:
@@ -135,7 +135,7 @@ def topk(op: Operator) -> None:
     if kind in ("value", "both"):
         op.result("ReduceMin" if ascends else "ReduceMax", [op.inputs[0].name], axes=[axis], keepdims=1)
     if kind in ("indices", "both"):
-        place = op.step(
+        place = op.add_node(
             "ArgMin" if ascends else "ArgMax",
             [op.inputs[0].name],
             op.output_shapes[-1],

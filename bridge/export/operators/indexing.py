@@ -22,16 +22,16 @@ def one_hot(op: Operator) -> None:
         op.result("Cast", [_is_index(op, op.inputs[0].name, op.output_shape)], to=onnx.TensorProto.FLOAT)
         return
     truth = _is_index(op, op.inputs[0].name, op.output_shape)
-    hot = op.step("Cast", [truth], op.output_shape, to=onnx.TensorProto.FLOAT)
-    spread = op.step("Mul", [hot, op.constant("spread", on - off)], op.output_shape)
+    hot = op.add_node("Cast", [truth], op.output_shape, to=onnx.TensorProto.FLOAT)
+    spread = op.add_node("Mul", [hot, op.constant("spread", on - off)], op.output_shape)
     op.result("Add", [spread, op.constant("off", off)])
 
 
 def _is_index(op: Operator, indices: str, shape: Shape) -> str:
     """Compare indices with 0, 1, … along a new last axis."""
     thin = (*shape[:-1], 1)
-    column = op.step("Reshape", [indices, op.shape_constant("column", thin)], thin)
-    return op.step("Equal", [column, op.constant("places", np.arange(shape[-1]))], shape, dtype=np.bool_)
+    column = op.add_node("Reshape", [indices, op.shape_constant("column", thin)], thin)
+    return op.add_node("Equal", [column, op.constant("places", np.arange(shape[-1]))], shape, dtype=np.bool_)
 
 
 def _embedding_shape(op: NodeReader) -> list[Shape]:
@@ -50,7 +50,7 @@ def embedding(op: Operator) -> None:
         return
     codes = (*data.shape, table.shape[0])
     truth = _is_index(op, _clipped(op, data, table.shape[0]), codes)
-    op.result("MatMul", [op.step("Cast", [truth], codes, to=onnx.TensorProto.FLOAT), table.name])
+    op.result("MatMul", [op.add_node("Cast", [truth], codes, to=onnx.TensorProto.FLOAT), table.name])
 
 
 def _take_shape(op: NodeReader) -> list[Shape]:
@@ -87,8 +87,8 @@ def pick(op: Operator) -> None:
     axis = op.axis(op.integer("axis", -1))
     thin = (*op.shape[:axis], 1, *op.shape[axis + 1 :])
     places = _whole(op, indices, op.shape[axis])
-    column = op.step("Reshape", [places, op.shape_constant("column", thin)], thin, dtype=np.int64)
-    found = op.step("GatherElements", [op.inputs[0].name, column], thin, axis=axis)
+    column = op.add_node("Reshape", [places, op.shape_constant("column", thin)], thin, dtype=np.int64)
+    found = op.add_node("GatherElements", [op.inputs[0].name, column], thin, axis=axis)
     op.result("Reshape", [found, op.shape_constant("shape", op.output_shape)])
 
 
@@ -109,16 +109,16 @@ def gather_nd(op: Operator) -> None:
     rank = len(indices.shape)
     perm = (*range(1, rank), 0)
     turned = tuple(indices.shape[axis] for axis in perm)
-    places = op.step("Transpose", [indices.name], turned, perm=perm)
-    whole = op.step("Cast", [places], turned, dtype=np.int64, to=onnx.TensorProto.INT64)
+    places = op.add_node("Transpose", [indices.name], turned, perm=perm)
+    whole = op.add_node("Cast", [places], turned, dtype=np.int64, to=onnx.TensorProto.INT64)
     op.result("GatherND", [data.name, whole])
 
 
 def _clipped(op: Operator, indices: Input, size: int) -> str:
     bounds = [op.constant("first", 0), op.constant("last", size - 1)]
-    return op.step("Clip", [indices.name, *bounds], indices.shape)
+    return op.add_node("Clip", [indices.name, *bounds], indices.shape)
 
 
 def _whole(op: Operator, indices: Input, size: int) -> str:
     """Make indices integers within 0 … size - 1."""
-    return op.step("Cast", [_clipped(op, indices, size)], indices.shape, dtype=np.int64, to=onnx.TensorProto.INT64)
+    return op.add_node("Cast", [_clipped(op, indices, size)], indices.shape, dtype=np.int64, to=onnx.TensorProto.INT64)

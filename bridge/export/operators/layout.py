@@ -72,6 +72,6 @@ def _moved_inputs(op: Operator) -> list[Input]:
     for index, front in enumerate(_front_inputs(op.inputs, weights)):
         if front.shape is not op.inputs[index].shape:
             rank = len(front.shape)
-            name = op.step("Transpose", [front.name], front.shape, perm=(0, rank - 1, *range(1, rank - 1)))
+            name = op.add_node("Transpose", [front.name], front.shape, perm=(0, rank - 1, *range(1, rank - 1)))
             inputs[index] = Input(name, front.shape, False)
     return inputs

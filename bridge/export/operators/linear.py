@@ -132,7 +132,7 @@ def fully_connected(op: Operator) -> None:
     bias = [tensor.name for tensor in op.inputs[2:]]
     units, width = weight.shape
     if op.flag("flatten", True):
-        rows = op.step("Flatten", [data.name], (op.shape[0], width), axis=1) if op.rank != 2 else data.name
+        rows = op.add_node("Flatten", [data.name], (op.shape[0], width), axis=1) if op.rank != 2 else data.name
         op.result("Gemm", [rows, weight.name, *bias], transB=1)
         return
     if op.rank == 2:
@@ -141,8 +141,8 @@ def fully_connected(op: Operator) -> None:
     count = 1
     for size in op.shape[:-1]:
         count *= size
-    rows = op.step("Reshape", [data.name, op.shape_constant("rows", (count, width))], (count, width))
-    product = op.step("Gemm", [rows, weight.name, *bias], (count, units), transB=1)
+    rows = op.add_node("Reshape", [data.name, op.shape_constant("rows", (count, width))], (count, width))
+    product = op.add_node("Gemm", [rows, weight.name, *bias], (count, units), transB=1)
     op.result("Reshape", [product, op.shape_constant("shape", op.output_shape)])
 
 
@@ -191,7 +191,7 @@ def linalg_gemm2(op: Operator) -> None:
     if alpha == 1.0:
         _matrix_product(op)
         return
-    product = op.step("MatMul", _operands(op), op.output_shape)
+    product = op.add_node("MatMul", _operands(op), op.output_shape)
     op.result("Mul", [product, op.constant("alpha", alpha)])
 
 
@@ -210,4 +210,4 @@ def _transposed(op: Operator, index: int) -> str:
     shape = op.inputs[index].shape
     rank = len(shape)
     perm = (*range(rank - 2), rank - 1, rank - 2)
-    return op.step("Transpose", [op.inputs[index].name], tuple(shape[axis] for axis in perm), perm=perm)
+    return op.add_node("Transpose", [op.inputs[index].name], tuple(shape[axis] for axis in perm), perm=perm)

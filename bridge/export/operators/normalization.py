@@ -36,8 +36,8 @@ def batch_norm(op: Operator) -> None:
     perm = list(range(op.rank))
     perm.insert(1, perm.pop(axis))
     moved_shape = tuple(op.shape[index] for index in perm)
-    moved = op.step("Transpose", [data.name], moved_shape, perm=perm)
-    normal = op.step("BatchNormalization", [moved, *statistics], moved_shape, epsilon=epsilon)
+    moved = op.add_node("Transpose", [data.name], moved_shape, perm=perm)
+    normal = op.add_node("BatchNormalization", [moved, *statistics], moved_shape, epsilon=epsilon)
     op.result("Transpose", [normal], perm=[perm.index(index) for index in range(op.rank)])
 
 
@@ -49,7 +49,7 @@ def batch_norm_with_relu(op: Operator) -> None:
     data, gamma, *rest = op.inputs
     scale = op.constant("gamma", np.ones(gamma.shape)) if op.flag("fix_gamma", True) else gamma.name
     statistics = [scale, *(tensor.name for tensor in rest)]
-    normal = op.step("BatchNormalization", [data.name, *statistics], op.shape, epsilon=op.number("eps", 1e-3))
+    normal = op.add_node("BatchNormalization", [data.name, *statistics], op.shape, epsilon=op.number("eps", 1e-3))
     op.result("Relu", [normal])
 
 
@@ -73,8 +73,10 @@ def group_norm(op: Operator) -> None:
     data, gamma, beta = op.inputs
     groups = op.integer("num_groups", 1)
     grouped: Shape = (op.shape[0], groups, int(np.prod(op.shape[1:])) // groups)
-    rows = op.step("Reshape", [data.name, op.shape_constant("groups", grouped)], grouped)
-    normal = op.step("InstanceNormalization", [rows, gamma.name, beta.name], grouped, epsilon=op.number("eps", 1e-5))
+    rows = op.add_node("Reshape", [data.name, op.shape_constant("groups", grouped)], grouped)
+    normal = op.add_node(
+        "InstanceNormalization", [rows, gamma.name, beta.name], grouped, epsilon=op.number("eps", 1e-5)
+    )
     op.result("Reshape", [normal, op.shape_constant("shape", op.shape)])
 
 
@@ -92,14 +94,14 @@ def layer_norm(op: Operator) -> None:
     axis = op.axis(op.integer("axis", -1))
     single = _with_ones(op.shape, (axis,))
     affine = tuple(size if index == axis else 1 for index, size in enumerate(op.shape))
-    mean = op.step("ReduceMean", [data.name], single, axes=[axis], keepdims=1)
-    centred = op.step("Sub", [data.name, mean], op.shape)
-    square = op.step("Mul", [centred, centred], op.shape)
-    variance = op.step("ReduceMean", [square], single, axes=[axis], keepdims=1)
-    shifted = op.step("Add", [variance, op.constant("epsilon", op.number("eps", 1e-5))], single)
-    deviation = op.step("Sqrt", [shifted], single)
-    normal = op.step("Div", [centred, deviation], op.shape)
-    scaled = op.step("Mul", [normal, op.reshaped(gamma, affine, "gamma")], op.shape)
+    mean = op.add_node("ReduceMean", [data.name], single, axes=[axis], keepdims=1)
+    centred = op.add_node("Sub", [data.name, mean], op.shape)
+    square = op.add_node("Mul", [centred, centred], op.shape)
+    variance = op.add_node("ReduceMean", [square], single, axes=[axis], keepdims=1)
+    shifted = op.add_node("Add", [variance, op.constant("epsilon", op.number("eps", 1e-5))], single)
+    deviation = op.add_node("Sqrt", [shifted], single)
+    normal = op.add_node("Div", [centred, deviation], op.shape)
+    scaled = op.add_node("Mul", [normal, op.reshaped(gamma, affine, "gamma")], op.shape)
     op.result("Add", [scaled, op.reshaped(beta, affine, "beta")])
 
 
@@ -116,9 +118,9 @@ def l2_normalization(op: Operator) -> None:
     """Division by sqrt(sum of squares + eps): the eps is inside the root."""
     axes = _L2_AXES[op.text("mode", "instance")](op.rank)
     single = _with_ones(op.shape, axes)
-    squares = op.step("ReduceSumSquare", [op.inputs[0].name], single, axes=axes, keepdims=1)
-    shifted = op.step("Add", [squares, op.constant("epsilon", op.number("eps", 1e-10))], single)
-    op.result("Div", [op.inputs[0].name, op.step("Sqrt", [shifted], single)])
+    squares = op.add_node("ReduceSumSquare", [op.inputs[0].name], single, axes=axes, keepdims=1)
+    shifted = op.add_node("Add", [squares, op.constant("epsilon", op.number("eps", 1e-10))], single)
+    op.result("Div", [op.inputs[0].name, op.add_node("Sqrt", [shifted], single)])
 
 
 @translates("LRN", shape=same)

@@ -10,12 +10,13 @@ import onnx.helper
 
 from gluon2caffe.bridge.export.operators.node_reader import Input, NodeReader
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolNode
+from gluon2caffe.onnx2caffe.names import Names
 
 
 class Operator(NodeReader):
     """One MXNet operator being translated.
 
-    A translation reads the node through the methods of `NodeReader`, adds intermediate ONNX nodes with `step` and
+    A translation reads the node through the methods of `NodeReader`, adds intermediate ONNX nodes with `add_node` and
     finishes every visible output with `result`. Names are given here: results are called as the symbol node,
     everything else ``<symbol node>/<operator or constant>``.
     """
@@ -33,6 +34,7 @@ class Operator(NodeReader):
         self.size_reasons: list[str] = []
         self.cut_like: str | None = None
         self._tensors = node.tensors
+        self._names = Names(node.tensors)
 
     @property
     def output_shape(self) -> Shape:
@@ -45,7 +47,7 @@ class Operator(NodeReader):
 
     def constant(self, label: str, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
         """Add a constant of its own; returns its tensor name."""
-        name = self._fresh(label)
+        name = self._names.new(f"{self.name}/{label}")
         self.constants[name] = np.asarray(values, dtype=dtype)
         return name
 
@@ -53,21 +55,23 @@ class Operator(NodeReader):
         """Add an int64 vector such as ONNX wants for shapes, axes and sizes."""
         return self.constant(label, values, np.int64)
 
-    def step(
+    def add_node(
         self, op_type: str, inputs: Sequence[str], shape: Shape, dtype: npt.DTypeLike = np.float32, **attrs: Any
     ) -> str:
         """Add an intermediate node whose output has `shape` and `dtype`; returns the tensor name."""
-        name = self._fresh(op_type)
+        name = self._names.new(f"{self.name}/{op_type}")
         self.shapes[name] = shape
         self.dtypes[name] = np.dtype(dtype)
         self._add(op_type, inputs, name, attrs)
         return name
 
-    def steps(self, op_type: str, inputs: Sequence[str], shapes: Sequence[Shape], **attrs: Any) -> tuple[str, ...]:
+    def add_node_of_many(
+        self, op_type: str, inputs: Sequence[str], shapes: Sequence[Shape], **attrs: Any
+    ) -> tuple[str, ...]:
         """Add an intermediate node with several float32 outputs; returns the tensor names."""
         names = []
         for index, shape in enumerate(shapes):
-            names.append(self._fresh(f"{op_type}{index}"))
+            names.append(self._names.new(f"{self.name}/{op_type}{index}"))
             self.shapes[names[-1]] = shape
             self.dtypes[names[-1]] = np.dtype(np.float32)
         self.nodes.append(onnx.helper.make_node(op_type, list(inputs), names, name=names[0], **attrs))
@@ -92,14 +96,14 @@ class Operator(NodeReader):
         if source.shape == shape:
             return source.name
         if source.is_parameter:
-            name = self._fresh(label)
+            name = self._names.new(f"{self.name}/{label}")
             self.views[name] = (source.name, shape)
             return name
-        return self.step("Reshape", [source.name, self.shape_constant(f"{label}_shape", shape)], shape)
+        return self.add_node("Reshape", [source.name, self.shape_constant(f"{label}_shape", shape)], shape)
 
     def inside(self, label: str, inputs: Sequence[Input], shapes: Sequence[Shape]) -> "Operator":
         """Return the same operator on other inputs, with results of `shapes`; `take_over` brings it in."""
-        name = self._fresh(label)
+        name = self._names.new(f"{self.name}/{label}")
         tensors = [name] if len(shapes) == 1 else [f"{name}{index}" for index in range(len(shapes))]
         attrs = {key: value for key, value in self.attrs.items() if key != "layout"}
         return Operator(SymbolNode(name, self.kind, attrs, [], tensors, list(shapes)), inputs)
@@ -115,11 +119,3 @@ class Operator(NodeReader):
 
     def _add(self, op_type: str, inputs: Sequence[str], output: str, attrs: dict[str, Any]) -> None:
         self.nodes.append(onnx.helper.make_node(op_type, list(inputs), [output], name=output, **attrs))
-
-    def _fresh(self, label: str) -> str:
-        name = f"{self.name}/{label}"
-        taken = 0
-        while name in self.shapes or name in self.constants or name in self.views:
-            taken += 1
-            name = f"{self.name}/{label}_{taken}"
-        return name

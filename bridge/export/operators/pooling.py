@@ -97,7 +97,7 @@ def _global_average(op: Operator) -> None:
 
 
 def _global_sum(op: Operator) -> None:
-    mean = op.step("GlobalAveragePool", [op.inputs[0].name], op.output_shape)
+    mean = op.add_node("GlobalAveragePool", [op.inputs[0].name], op.output_shape)
     op.binds_size("a sum over all places, as a mean times their number")
     op.result("Mul", [mean, op.constant("count", prod(op.shape[2:]))])
 
@@ -143,8 +143,8 @@ def _lp(op: Operator) -> None:
         return
     _refuse_power(power)
     windows = _Windows.of(op)
-    mean = _mean_of_whole_windows(op, windows, op.step("Mul", [op.inputs[0].name] * 2, op.shape))
-    op.result("Sqrt", [op.step("Mul", [mean, op.constant("count", prod(windows.kernel))], op.output_shape)])
+    mean = _mean_of_whole_windows(op, windows, op.add_node("Mul", [op.inputs[0].name] * 2, op.shape))
+    op.result("Sqrt", [op.add_node("Mul", [mean, op.constant("count", prod(windows.kernel))], op.output_shape)])
 
 
 def _global_lp(op: Operator) -> None:
@@ -153,9 +153,9 @@ def _global_lp(op: Operator) -> None:
         _global_sum(op)
         return
     _refuse_power(power)
-    squares = op.step("Mul", [op.inputs[0].name] * 2, op.shape)
-    mean = op.step("GlobalAveragePool", [squares], op.output_shape)
-    op.result("Sqrt", [op.step("Mul", [mean, op.constant("count", prod(op.shape[2:]))], op.output_shape)])
+    squares = op.add_node("Mul", [op.inputs[0].name] * 2, op.shape)
+    mean = op.add_node("GlobalAveragePool", [squares], op.output_shape)
+    op.result("Sqrt", [op.add_node("Mul", [mean, op.constant("count", prod(op.shape[2:]))], op.output_shape)])
 
 
 def _refuse_power(power: int) -> None:
@@ -168,7 +168,7 @@ def _mean_of_whole_windows(op: Operator, windows: _Windows, source: str | None =
     ends = tuple(p + over for p, over in zip(windows.pad, windows.overhang, strict=True))
     if op.text("pooling_convention", "valid") != "valid":
         op.binds_size("padding until the last window is whole")
-    return op.step(
+    return op.add_node(
         "AveragePool",
         [_padded(op, source or op.inputs[0].name, windows.pad, ends)],
         op.output_shape,
@@ -182,7 +182,7 @@ def _padded(op: Operator, source: str, begin: tuple[int, ...], end: tuple[int, .
     """Put zeros around the spatial axes."""
     shape = op.shape[:2] + tuple(a + size + b for a, size, b in zip(begin, op.shape[2:], end, strict=True))
     pads = op.shape_constant("pads", (0, 0, *begin, 0, 0, *end))
-    return op.step("Pad", [source, pads], shape, mode="constant")
+    return op.add_node("Pad", [source, pads], shape, mode="constant")
 
 
 _WINDOWED = {"max": _max, "avg": _average, "sum": _sum, "lp": _lp}
@@ -218,7 +218,7 @@ def adaptive_average_pooling(op: Operator) -> None:
         op.result("AveragePool", [data], kernel_shape=window, strides=window, pads=(0, 0, 0, 0))
     else:
         along_w = op.constant("average_w", averaging_matrix(sizes[1], wanted[1]).T)
-        narrow = op.step("MatMul", [data, along_w], (*op.shape[:3], wanted[1]))
+        narrow = op.add_node("MatMul", [data, along_w], (*op.shape[:3], wanted[1]))
         op.result("MatMul", [op.constant("average_h", averaging_matrix(sizes[0], wanted[0])), narrow])
 
 

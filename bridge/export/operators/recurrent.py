@@ -134,13 +134,13 @@ class _Parameters:
         total = 1
         for size in shape:
             total *= size
-        flat = self._op.step("Concat", pieces, (total,), axis=0)
-        return self._op.step("Reshape", [flat, self._op.shape_constant(f"{label}_shape", shape)], shape)
+        flat = self._op.add_node("Concat", pieces, (total,), axis=0)
+        return self._op.add_node("Reshape", [flat, self._op.shape_constant(f"{label}_shape", shape)], shape)
 
 
 def _slice(op: Operator, source: str, start: int, size: int) -> str:
     bounds = [op.shape_constant("starts", (start,)), op.shape_constant("ends", (start + size,))]
-    return op.step("Slice", [source, *bounds, op.shape_constant("axes", (0,))], (size,))
+    return op.add_node("Slice", [source, *bounds, op.shape_constant("axes", (0,))], (size,))
 
 
 def _layer(op: Operator, sizes: _Sizes, kind: _Kind, layer: int, data: str, parameters: _Parameters) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ def _layer(op: Operator, sizes: _Sizes, kind: _Kind, layer: int, data: str, para
     if "activations" in attributes:
         attributes["activations"] = attributes["activations"] * directions
     state = (directions, sizes.batch, hidden)
-    return op.steps(
+    return op.add_node_of_many(
         kind.operator,
         [data, *weights, "", *states],
         [(sizes.steps, directions, sizes.batch, hidden), *[state] * len(states)],
@@ -173,13 +173,13 @@ def _first_state(op: Operator, sizes: _Sizes, index: int, layer: int) -> str:
     start = layer * sizes.directions
     bounds = [op.shape_constant("starts", (start,)), op.shape_constant("ends", (start + sizes.directions,))]
     shape = (sizes.directions, sizes.batch, sizes.hidden)
-    return op.step("Slice", [source.name, *bounds, op.shape_constant("axes", (0,))], shape)
+    return op.add_node("Slice", [source.name, *bounds, op.shape_constant("axes", (0,))], shape)
 
 
 def _joined_directions(op: Operator, sizes: _Sizes, sequence: str, *, last: bool) -> str:
     """(steps, directions, N, hidden) to (steps, N, directions · hidden)."""
     shape = (sizes.steps, sizes.batch, sizes.hidden * sizes.directions)
-    turned = op.step(
+    turned = op.add_node(
         "Transpose",
         [sequence],
         (sizes.steps, sizes.batch, sizes.directions, sizes.hidden),
@@ -189,7 +189,7 @@ def _joined_directions(op: Operator, sizes: _Sizes, sequence: str, *, last: bool
     if last:
         op.result("Reshape", [turned, target])
         return op.name
-    return op.step("Reshape", [turned, target], shape)
+    return op.add_node("Reshape", [turned, target], shape)
 
 
 def _finish_states(op: Operator, states: Sequence[str], index: int) -> None:

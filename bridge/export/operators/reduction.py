@@ -53,7 +53,7 @@ def arg_reduction(op: Operator) -> None:
     axis = op.axis(op.integer("axis"))
     keep = op.flag("keepdims", False)
     shape = _reduced(op.shape, (axis,), keep)
-    where = op.step(kind, [op.inputs[0].name], shape, dtype=np.int64, axis=axis, keepdims=int(keep))
+    where = op.add_node(kind, [op.inputs[0].name], shape, dtype=np.int64, axis=axis, keepdims=int(keep))
     op.result("Cast", [where], to=onnx.TensorProto.FLOAT)
 
 
@@ -64,7 +64,7 @@ def _channel_shape(op: NodeReader) -> list[Shape]:
 @translates("argmax_channel", shape=_channel_shape)
 def argmax_channel(op: Operator) -> None:
     """Position of the largest value along axis 1, as a float."""
-    where = op.step("ArgMax", [op.inputs[0].name], op.output_shape, dtype=np.int64, axis=1, keepdims=0)
+    where = op.add_node("ArgMax", [op.inputs[0].name], op.output_shape, dtype=np.int64, axis=1, keepdims=0)
     op.result("Cast", [where], to=onnx.TensorProto.FLOAT)
 
 
@@ -81,9 +81,9 @@ def moments(op: Operator) -> None:
     """Mean and variance."""
     axes = _moment_axes(op)
     single = _reduced(op.shape, axes, True)
-    mean = op.step("ReduceMean", [op.inputs[0].name], single, axes=axes, keepdims=1)
-    centred = op.step("Sub", [op.inputs[0].name, mean], op.shape)
-    variance = op.step("ReduceMean", [op.step("Mul", [centred] * 2, op.shape)], single, axes=axes, keepdims=1)
+    mean = op.add_node("ReduceMean", [op.inputs[0].name], single, axes=axes, keepdims=1)
+    centred = op.add_node("Sub", [op.inputs[0].name, mean], op.shape)
+    variance = op.add_node("ReduceMean", [op.add_node("Mul", [centred] * 2, op.shape)], single, axes=axes, keepdims=1)
     shape = op.shape_constant("shape", op.output_shape)
     for index, tensor in enumerate((mean, variance)):
         op.result("Reshape", [tensor, shape], index=index)
@@ -114,5 +114,5 @@ def _reduce(op: Operator, kind: str) -> None:
         op.result(kind, inputs, **attrs)
         return
     # MXNet gives one number the shape (1,), ONNX the shape ().
-    number = op.step(kind, inputs, shape, **attrs)
+    number = op.add_node(kind, inputs, shape, **attrs)
     op.result("Reshape", [number, op.shape_constant("shape", op.output_shape)])

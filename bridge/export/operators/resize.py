@@ -113,7 +113,7 @@ def _nearest_step(op: Operator, tensor: Input, shape: Shape) -> str:
         raise NotExactError(f"{tensor.shape[2:]} cannot be repeated to {shape[2:]}")
     if shape == tensor.shape:
         return tensor.name
-    return op.step("Resize", [tensor.name, "", "", op.shape_constant("sizes", shape)], shape, **_NEAREST)
+    return op.add_node("Resize", [tensor.name, "", "", op.shape_constant("sizes", shape)], shape, **_NEAREST)
 
 
 def _finish_resize(op: Operator, source: str, **how: Any) -> None:

@@ -170,7 +170,7 @@ def stack(op: Operator) -> None:
     axis = op.axis(op.integer("axis", 0), op.rank + 1)
     shape = (*op.shape[:axis], 1, *op.shape[axis:])
     axes = op.shape_constant("axes", (axis,))
-    parts = [op.step("Unsqueeze", [tensor.name, axes], shape) for tensor in op.inputs]
+    parts = [op.add_node("Unsqueeze", [tensor.name, axes], shape) for tensor in op.inputs]
     op.result("Concat", parts, axis=axis)
 
 
@@ -195,7 +195,7 @@ def split(op: Operator) -> None:
     for index in range(count):
         part_shape = (*op.shape[:axis], 1, *op.shape[axis + 1 :])
         bounds = [op.shape_constant(label, (value,)) for label, value in (("starts", index), ("ends", index + 1))]
-        part = op.step("Slice", [op.inputs[0].name, *bounds, op.shape_constant("axis", (axis,))], part_shape)
+        part = op.add_node("Slice", [op.inputs[0].name, *bounds, op.shape_constant("axis", (axis,))], part_shape)
         op.result("Squeeze", [part, drop], index=index)
 
 
@@ -214,7 +214,7 @@ def tile(op: Operator) -> None:
     shape = (1,) * (rank - op.rank) + op.shape
     source = op.inputs[0].name
     if shape != op.shape:
-        source = op.step("Reshape", [source, op.shape_constant("shape", shape)], shape)
+        source = op.add_node("Reshape", [source, op.shape_constant("shape", shape)], shape)
     op.result("Tile", [source, op.shape_constant("repeats", (1,) * (rank - len(reps)) + reps)])
 
 
@@ -234,8 +234,8 @@ def repeat(op: Operator) -> None:
     axis, count = op.axis(op.integer("axis")), op.integer("repeats")
     thin = (*op.shape[: axis + 1], 1, *op.shape[axis + 1 :])
     wide = (*op.shape[: axis + 1], count, *op.shape[axis + 1 :])
-    column = op.step("Reshape", [op.inputs[0].name, op.shape_constant("thin", thin)], thin)
-    copies = op.step("Expand", [column, op.shape_constant("wide", wide)], wide)
+    column = op.add_node("Reshape", [op.inputs[0].name, op.shape_constant("thin", thin)], thin)
+    copies = op.add_node("Expand", [column, op.shape_constant("wide", wide)], wide)
     op.result("Reshape", [copies, op.shape_constant("shape", op.output_shape)])
 
 

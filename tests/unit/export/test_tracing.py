@@ -94,8 +94,8 @@ def test_operators_of_one_name_are_told_apart(mx: Any) -> None:
     # The symbol kept for running beside the conversion has the same names.
     assert mxnet_symbol(traced.graph, mx).get_internals().list_outputs()[1:] == [
         "block_act_output",
-        "block_act_1_output",
-        "block_act_2_output",
+        "block_act2_output",
+        "block_act3_output",
     ]
     assert_agrees(mx, net, {"data": SHAPE})
 

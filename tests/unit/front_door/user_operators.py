@@ -30,7 +30,7 @@ def my_scaled_square(op: Operator) -> None:
     """(alpha·x)² as ONNX nodes."""
     if op.has("beta"):
         raise NotExactError("beta is not known")
-    scaled = op.step("Mul", [op.inputs[0].name, op.constant("alpha", op.number("alpha", 1.0))], op.shape)
+    scaled = op.add_node("Mul", [op.inputs[0].name, op.constant("alpha", op.number("alpha", 1.0))], op.shape)
     op.result("Mul", [scaled, scaled])
 
 

@@ -120,7 +120,7 @@ class Conversion:
 
     @property
     def documents(self) -> dict[str, str]:
-        """Name -> text of JSON that is saved beside the two files: for raw heads, what `ssd_heads.decode` needs."""
+        """Name -> text of JSON that is saved beside the two files: for raw heads, what `gluon2caffe.decode` needs."""
         return documents_of(self.heads, self.options)
 
     def prototxt(self) -> str:

@@ -16,15 +16,16 @@ from gluon2caffe.bridge.options import ConversionOptions as ConversionOptions
 from gluon2caffe.bridge.options import Preprocessing as Preprocessing
 from gluon2caffe.bridge.origins import walk_back as walk_back
 from gluon2caffe.bridge.verification.against_source import verify as verify
-from gluon2caffe.bridge.verification.errors import ReaderError as ReaderError
-from gluon2caffe.bridge.verification.errors import ReferenceModelError as ReferenceModelError
 from gluon2caffe.bridge.verification.prerequisites import MissingExtraError as MissingExtraError
 from gluon2caffe.bridge.verification.readers import CaffeReader as CaffeReader
 from gluon2caffe.bridge.verification.readers import OpenCVReader as OpenCVReader
 from gluon2caffe.bridge.verification.readers import Reader as Reader
 from gluon2caffe.bridge.verification.readers import installed_readers as installed_readers
 from gluon2caffe.bridge.verification.report import Report as Report
+from gluon2caffe.bridge.verification.run_errors import ReaderError as ReaderError
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError as ReferenceModelError
 from gluon2caffe.onnx2caffe.errors import ConversionError as ConversionError
+from gluon2caffe.onnx2caffe.errors import InternalError as InternalError
 from gluon2caffe.onnx2caffe.errors import OutputError as OutputError
 from gluon2caffe.onnx2caffe.errors import Refusal as Refusal
 from gluon2caffe.onnx2caffe.errors import SourceError as SourceError
@@ -35,6 +36,8 @@ from gluon2caffe.onnx2caffe.model import SavedModel as SavedModel
 from gluon2caffe.onnx2caffe.targets import PROFILES as PROFILES
 from gluon2caffe.onnx2caffe.targets import Profile as Profile
 from gluon2caffe.onnx2caffe.targets import TargetName as TargetName
+from gluon2caffe.ssd_heads.decoding import DecoderDocument as DecoderDocument
+from gluon2caffe.ssd_heads.decoding import decode as decode
 from gluon2caffe.ssd_heads.detections import Detections as Detections
 from gluon2caffe.ssd_heads.detections import detections as detections
 

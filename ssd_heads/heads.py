@@ -56,7 +56,7 @@ class Heads(ABC):
 
     @abstractmethod
     def document(self) -> DecoderDocument:
-        """What `ssd_heads.decode` needs to know to finish the raw predictions."""
+        """What `gluon2caffe.decode` needs to know to finish the raw predictions."""
 
     @abstractmethod
     def read(self, outputs: Sequence[Array]) -> Detections:

@@ -20,12 +20,12 @@ import pytest
 import gluon2caffe
 from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers import KINDS, SSD_LAYERS, OpenCVReader, Session, installed_readers
 from gluon2caffe.bridge.verification.readers.environment import READERS_VARIABLE, readers_folder
 from gluon2caffe.bridge.verification.readers.process import WorkerProcess
 from gluon2caffe.bridge.verification.readers.reader import WorkerReader
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.onnx2caffe.prototxt import read_net
 from gluon2caffe.onnx2caffe.shapes import net_shapes
 from gluon2caffe.onnx2caffe.targets import PROFILES

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from gluon2caffe.bridge.cli.options import READER_NAMES
 from gluon2caffe.onnx2caffe.errors import ConversionError
 
 PACKAGES = (
@@ -104,10 +103,9 @@ def _gluoncv() -> Any:
 def _verifying() -> Ability:
     """Whether any reader is ready; `gluon2caffe readers` has the rest."""
     from gluon2caffe.bridge.cli.readers import reader_lines
+    from gluon2caffe.bridge.verification.readers import KINDS
 
-    ready = [
-        f"{line.reader} {line.version}".strip() for name in READER_NAMES for line in reader_lines(name) if line.ready
-    ]
+    ready = [f"{line.reader} {line.version}".strip() for name in KINDS for line in reader_lines(name) if line.ready]
     if not ready:
         return Ability("verify on a reader", False, "No reader is ready. Try: pip install 'gluon2caffe[verify]'")
     return Ability(f"verify on {', '.join(ready)}", True)

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import click
 
-READERS_TO_SET_UP = ("caffe", "mnn", "openvino", "sophgo", "rockchip", "ncnn")
-READER_NAMES = ("opencv", *READERS_TO_SET_UP)
-"""A test compares them with those that `gluon2caffe.bridge.verification.readers` has; to import that takes long."""
+_READERS = Path(__file__).parents[1] / "verification" / "readers"
+READER_NAMES = tuple(sorted(path.name.removesuffix("_reader.py") for path in _READERS.glob("*_reader.py")))
+"""The names in `gluon2caffe.bridge.verification.readers.KINDS`, from its files, since to import it takes long."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
-from gluon2caffe.bridge.cli.options import READER_NAMES, READERS_TO_SET_UP
+from gluon2caffe.bridge.cli.options import READER_NAMES, Command
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,38 @@ class Line:
     megabytes: int | None
 
 
+def _names_and_folder(meaning: str) -> Callable[[Command], Command]:
+    """The arguments of the commands that set up and remove."""
+
+    def add(command: Command) -> Command:
+        command = click.option(
+            "--folder",
+            type=click.Path(path_type=Path, file_okay=False),
+            help=f"{meaning}  [default: the user's cache folder, or what GLUON2CAFFE_READERS names]",
+        )(command)
+        names = click.argument(
+            "names", nargs=-1, required=True, type=click.Choice(READER_NAMES), callback=_refuse_without_recipe
+        )
+        return names(command)
+
+    return add
+
+
+def _refuse_without_recipe(
+    _context: click.Context, _argument: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse readers that are not set up by this command."""
+    from gluon2caffe.bridge.reader_setup.set_up import RECIPES
+
+    for name in names:
+        if name not in RECIPES:
+            raise click.BadParameter(
+                f"{name} is not set up here; `pip install 'gluon2caffe[verify]'` brings it. Choose from "
+                f"{', '.join(RECIPES)}."
+            )
+    return names
+
+
 @click.group(invoke_without_command=True, short_help="List, set up and remove the readers that verify runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_context
@@ -34,7 +67,9 @@ def readers(context: click.Context, as_json: bool) -> int | None:
     """
     if context.invoked_subcommand is not None:
         return None
-    lines = [line for name in READER_NAMES for line in reader_lines(name)]
+    from gluon2caffe.bridge.verification.readers import KINDS
+
+    lines = [line for name in KINDS for line in reader_lines(name)]
     if as_json:
         click.echo(json.dumps({"readers": [asdict(line) for line in lines]}, indent=2))
         return 0
@@ -43,12 +78,7 @@ def readers(context: click.Context, as_json: bool) -> int | None:
 
 
 @readers.command(short_help="Set readers up.")
-@click.argument("names", nargs=-1, required=True, type=click.Choice(READERS_TO_SET_UP))
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where to.  [default: the user's cache folder, or what GLUON2CAFFE_READERS names]",
-)
+@_names_and_folder("Where to.")
 def setup(names: tuple[str, ...], folder: Path | None) -> int:
     """Set readers up from pinned packages, each in an environment of its own. What is ready already is kept.
 
@@ -75,12 +105,7 @@ def setup(names: tuple[str, ...], folder: Path | None) -> int:
 
 
 @readers.command(short_help="Remove readers that were set up.")
-@click.argument("names", nargs=-1, required=True, type=click.Choice(READERS_TO_SET_UP))
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where from.  [default: the user's cache folder, or what GLUON2CAFFE_READERS names]",
-)
+@_names_and_folder("Where from.")
 def remove(names: tuple[str, ...], folder: Path | None) -> int:
     """Remove the environments of readers."""
     from gluon2caffe.bridge.cli.show import size_text

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gluon2caffe.bridge.reader_setup.recipe import PinnedRecipe, stand_in
-from gluon2caffe.bridge.verification.readers.rockchip_reader import ROCKCHIP
-from gluon2caffe.bridge.verification.readers.sophgo_reader import SOPHGO
+from gluon2caffe.bridge.verification.readers.rockchip_reader import KIND as ROCKCHIP
+from gluon2caffe.bridge.verification.readers.sophgo_reader import KIND as SOPHGO
 
 # tpu-mlir 1.30.2 brings a C library of Ubuntu 22.04, which must be of one piece with the running system's.
 _C_LIBRARY = ("libc.so.6", "libm.so.6", "libpthread.so.0")

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from gluon2caffe.bridge.reader_setup.recipe import PinnedRecipe
 from gluon2caffe.bridge.reader_setup.trial import what_is_wrong
-from gluon2caffe.bridge.verification.readers.mnn_reader import MNN
-from gluon2caffe.bridge.verification.readers.ncnn_reader import NCNN, NO_CONVERTER, converter
-from gluon2caffe.bridge.verification.readers.openvino_reader import OPENVINO
+from gluon2caffe.bridge.verification.readers.mnn_reader import KIND as MNN
+from gluon2caffe.bridge.verification.readers.ncnn_reader import KIND as NCNN
+from gluon2caffe.bridge.verification.readers.ncnn_reader import NO_CONVERTER, converter
+from gluon2caffe.bridge.verification.readers.openvino_reader import KIND as OPENVINO
 from gluon2caffe.bridge.verification.readers.reader import WorkerReader
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.reader import WorkerReader
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 

@@ -16,7 +16,6 @@ from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.verification.compare import compare
 from gluon2caffe.bridge.verification.detectors import Run
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.model_inputs import drawn
 from gluon2caffe.bridge.verification.readers.caffe_reader import CaffeReader
 from gluon2caffe.bridge.verification.readers.opencv_reader import OpenCVReader
@@ -24,6 +23,7 @@ from gluon2caffe.bridge.verification.readers.reader import TOLERANCE, Reader, Se
 from gluon2caffe.bridge.verification.reference import source_outputs
 from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.bridge.verification.rounding import rounding_floors
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.sizes import Sizes
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.reader import TOLERANCE
 from gluon2caffe.bridge.verification.report import Report, Row
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import FloatArray
 from gluon2caffe.bridge.verification.sensitivity import Sensitivity
 

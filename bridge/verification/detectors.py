@@ -13,12 +13,12 @@ import numpy.typing as npt
 from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.convert import as_model, to_intermediate
 from gluon2caffe.bridge.load import Source
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.reader import Reader
 from gluon2caffe.bridge.verification.reference import source_outputs
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.report import Report, Row
 from gluon2caffe.bridge.verification.run import run_readers
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import split_samples
 from gluon2caffe.onnx2caffe.model import SavedModel
 from gluon2caffe.ssd_heads import Detections, Heads, compare_detections, decode, detections

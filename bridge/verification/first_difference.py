@@ -9,9 +9,9 @@ from google.protobuf import text_format
 
 from gluon2caffe.bridge.origins import sources_behind
 from gluon2caffe.bridge.verification.compare import Difference, difference
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.reader import TOLERANCE, Reader
 from gluon2caffe.bridge.verification.report import FirstDifference
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import FloatArray
 from gluon2caffe.bridge.verification.unfolded import Unfolded, without_in_place
 from gluon2caffe.onnx2caffe.caffe_pb2 import NetParameter

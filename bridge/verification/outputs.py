@@ -12,7 +12,6 @@ import numpy.typing as npt
 from gluon2caffe.bridge.load import Source, is_checkpoint, is_gluon_block
 from gluon2caffe.bridge.verification.compare import compare
 from gluon2caffe.bridge.verification.detectors import Run
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.opencv_reader import OpenCVReader
 from gluon2caffe.bridge.verification.readers.reader import TOLERANCE
 from gluon2caffe.bridge.verification.reference import other_precision, source_outputs
@@ -21,6 +20,7 @@ from gluon2caffe.bridge.verification.reference_onnx import declared_precision, i
 from gluon2caffe.bridge.verification.report import Report, Row, number
 from gluon2caffe.bridge.verification.rounding import rounding_floors
 from gluon2caffe.bridge.verification.run import run_readers
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import split_samples
 from gluon2caffe.bridge.verification.sensitivity import INPUT_MOVE, Sensitivity, measure
 from gluon2caffe.onnx2caffe.errors import ConversionError

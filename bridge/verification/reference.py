@@ -14,8 +14,8 @@ import onnx
 from gluon2caffe.bridge.load import FixedShape, Source, is_gluon_block, trace
 from gluon2caffe.bridge.options import Preprocessing
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
-from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 from gluon2caffe.bridge.verification.samples import join_samples, split_samples
 from gluon2caffe.ssd_heads import kind_of_block
 

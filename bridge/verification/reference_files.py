@@ -11,10 +11,10 @@ from gluon2caffe.bridge.convert import as_model, to_intermediate
 from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.verification.compare import difference
 from gluon2caffe.bridge.verification.detectors import Run
-from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference import source_outputs
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
 from gluon2caffe.bridge.verification.report import Row
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 from gluon2caffe.bridge.verification.samples import FloatArray
 from gluon2caffe.onnx2caffe.errors import SourceError
 

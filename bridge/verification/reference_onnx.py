@@ -10,8 +10,8 @@ import numpy.typing as npt
 import onnx
 
 from gluon2caffe.bridge.verification.double_sigmoid import has_sigmoids, with_double_sigmoids
-from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.prerequisites import INSTALL
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
 from gluon2caffe.bridge.verification.single_precision import in_single_precision, is_other_precision
 

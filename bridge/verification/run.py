@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.reader import Reader
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import FloatArray
 from gluon2caffe.onnx2caffe.prototxt import read_net
 

@@ -42,7 +42,7 @@ class BoxNMSHeads(Heads):
             node = self.rows.node
             raise SourceError(
                 f"The suppression {node.name!r} lets boxes suppress those of other classes (force_suppress), which "
-                "DetectionOutput does not do. Try: heads='raw', and ssd_heads.decode for the rest."
+                "DetectionOutput does not do. Try: heads='raw', and gluon2caffe.decode for the rest."
             )
         scores, boxes = self._tensors(graph)
         height, width = self.image_size

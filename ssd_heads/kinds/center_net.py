@@ -39,7 +39,7 @@ class CenterNetHeads(Heads):
         """Refused: DetectionOutput does not look for peaks."""
         raise SourceError(
             "CenterNet's decoder takes the best peaks of a heat map, which DetectionOutput does not do. "
-            "Try: heads='raw', and ssd_heads.decode for the rest."
+            "Try: heads='raw', and gluon2caffe.decode for the rest."
         )
 
     def end_raw(self, graph: gs.Graph) -> dict[str, Floats]:

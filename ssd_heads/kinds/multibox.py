@@ -44,7 +44,7 @@ class MultiBoxHeads(PriorHeads):
         if self.across_classes:
             raise SourceError(
                 "MultiBoxDetection lets boxes suppress those of other classes (force_suppress), which DetectionOutput "
-                "does not do. Try: heads='raw', and ssd_heads.decode for the rest."
+                "does not do. Try: heads='raw', and gluon2caffe.decode for the rest."
             )
         if not self.clips:
             super().graft(graph, priors=priors)

@@ -15,8 +15,8 @@ import onnx
 from onnx.backend.base import Backend, BackendRep, namedtupledict
 
 import gluon2caffe
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers import SSD_LAYERS
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.onnx2caffe.prototxt import read_net
 from tests.agreement import LastingWorker, workers
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from tests.conformance.backend import CaffeBackend, CaffeRep, input_names
 from tests.conformance.cases import Conformance, Samples, is_array

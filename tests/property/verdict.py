@@ -14,8 +14,8 @@ from other_sizes import check_sizes
 import gluon2caffe
 from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.preprocessing import apply_preprocessing
-from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 from gluon2caffe.onnx2caffe.errors import ConversionError, InternalError
 from gluon2caffe.onnx2caffe.prototxt import read_net
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from gluon2caffe.bridge.verification.compare import difference
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.process import WorkerProcess
 from gluon2caffe.bridge.verification.readers.reader import Session, WorkerReader
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.prototxt import read_net
 from tests.readers.cases import LoweringCase

@@ -1,22 +1,19 @@
 """Programs that run Caffe files, each in a child process.
 
-A reader is added by a file with its kind here and one with its program in ``programs``, and by its kind's place in
-`KINDS`. What sets readers up is in `gluon2caffe.bridge.reader_setup`, which nothing here imports.
+A reader is added by two files: ``NAME_reader.py`` here with its `KIND`, and ``programs/NAME_program.py``. They are
+found by being there. What sets readers up is in `gluon2caffe.bridge.reader_setup`, which nothing here imports.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+import pkgutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
-from gluon2caffe.bridge.verification.errors import ReaderError
-from gluon2caffe.bridge.verification.readers.caffe_reader import CAFFE, NO_CAFFE, CaffeReader, caffe_readers
-from gluon2caffe.bridge.verification.readers.mnn_reader import MNN
-from gluon2caffe.bridge.verification.readers.ncnn_reader import NCNN
-from gluon2caffe.bridge.verification.readers.opencv_reader import OPENCV, OpenCVReader
-from gluon2caffe.bridge.verification.readers.openvino_reader import OPENVINO
+from gluon2caffe.bridge.verification.readers.caffe_reader import NO_CAFFE, CaffeReader, caffe_readers
+from gluon2caffe.bridge.verification.readers.opencv_reader import OpenCVReader
 from gluon2caffe.bridge.verification.readers.reader import SSD_LAYERS, Reader, Session
-from gluon2caffe.bridge.verification.readers.rockchip_reader import ROCKCHIP
-from gluon2caffe.bridge.verification.readers.sophgo_reader import SOPHGO
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 
 __all__ = [
     "KINDS",
@@ -49,6 +46,10 @@ class ReaderKind(Protocol):
     def optional(self) -> bool:
         """Whether nobody expects it to be here: it is not missed unless it is asked for."""
 
+    @property
+    def apart(self) -> bool:
+        """Whether it runs in an environment of its own, not in this interpreter's."""
+
     def find(self) -> Sequence[Reader]:
         """Return those of this machine, none of them started yet."""
 
@@ -56,8 +57,14 @@ class ReaderKind(Protocol):
         """Return why `find` gives none, and what to do about it."""
 
 
-KINDS: dict[str, ReaderKind] = {kind.name: kind for kind in (OPENCV, CAFFE, MNN, OPENVINO, SOPHGO, ROCKCHIP, NCNN)}
-"""Every kind of reader by its name, in the order in which they run."""
+def _found_kinds() -> dict[str, ReaderKind]:
+    modules = [import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__)]
+    kinds: Iterable[ReaderKind] = (module.KIND for module in modules if hasattr(module, "KIND"))
+    return {kind.name: kind for kind in sorted(kinds, key=lambda kind: (kind.apart, kind.optional, kind.name))}
+
+
+KINDS: dict[str, ReaderKind] = _found_kinds()
+"""Every kind of reader by its name, in the order in which they run: what is at hand first."""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ class CaffeKind:
     name = "caffe"
     title = "Caffe"
     optional = False
+    apart = True
 
     def find(self) -> list[Reader]:
         """Return those that this machine should have; see `caffe_readers`."""
@@ -118,4 +119,4 @@ class CaffeKind:
         return NO_CAFFE
 
 
-CAFFE = CaffeKind()
+KIND = CaffeKind()

@@ -30,6 +30,7 @@ class IsolatedKind:
     options: Callable[[], tuple[str, ...]] = field(default=tuple)
 
     optional = True
+    apart = True
 
     def find(self) -> list[Reader]:
         """Return the reader that is set up on this machine; none where there is none."""

@@ -2,4 +2,4 @@
 
 from gluon2caffe.bridge.verification.readers.isolated import IsolatedKind
 
-MNN = IsolatedKind("mnn", "MNN")
+KIND = IsolatedKind("mnn", "MNN")

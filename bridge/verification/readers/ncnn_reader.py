@@ -32,4 +32,4 @@ class NcnnKind(IsolatedKind):
         return super().absence() if converter() else NO_CONVERTER
 
 
-NCNN = NcnnKind("ncnn", "ncnn", options=lambda: (str(converter()),))
+KIND = NcnnKind("ncnn", "ncnn", options=lambda: (str(converter()),))

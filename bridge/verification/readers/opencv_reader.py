@@ -39,6 +39,7 @@ class OpenCVKind:
     name = "opencv"
     title = "OpenCV"
     optional = False
+    apart = False
 
     def find(self) -> list[Reader]:
         """Return the one of this Python."""
@@ -49,4 +50,4 @@ class OpenCVKind:
         return "it is not installed"
 
 
-OPENCV = OpenCVKind()
+KIND = OpenCVKind()

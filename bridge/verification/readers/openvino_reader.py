@@ -2,4 +2,4 @@
 
 from gluon2caffe.bridge.verification.readers.isolated import IsolatedKind
 
-OPENVINO = IsolatedKind("openvino", "OpenVINO")
+KIND = IsolatedKind("openvino", "OpenVINO")

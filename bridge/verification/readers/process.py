@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from gluon2caffe.bridge.verification.errors import ReaderError
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import FloatArray
 
 WORKER = Path(__file__).parent / "programs" / "worker.py"

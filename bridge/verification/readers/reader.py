@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.readers.process import DEFAULT_TIMEOUT, WorkerProcess
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.prototxt import Outline, outline, read_net

@@ -3,4 +3,4 @@
 from gluon2caffe.bridge.verification.readers.isolated import IsolatedKind
 
 # Its simulator computes in half precision, as the chips do.
-ROCKCHIP = IsolatedKind("rockchip", "Rockchip", tolerance=1e-2)
+KIND = IsolatedKind("rockchip", "Rockchip", tolerance=1e-2)

@@ -19,4 +19,4 @@ def _variables(folder: Path) -> Mapping[str, str]:
     }
 
 
-SOPHGO = IsolatedKind("sophgo", "Sophgo", variables=_variables)
+KIND = IsolatedKind("sophgo", "Sophgo", variables=_variables)

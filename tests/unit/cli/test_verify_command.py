@@ -162,7 +162,7 @@ def test_each_reader_has_its_own_tolerance_and_all_are_run_unless_chosen(
 def test_readers_that_do_not_exist_are_wrong_usage(run: Run, pair: str) -> None:
     result = run("verify", pair, "net.onnx", "--readers", "mnn,tengine")
     assert result.exit_code == 2
-    assert "no reader is called tengine; choose from opencv, caffe, mnn, openvino, sophgo, rockchip, ncnn." in " ".join(
+    assert "no reader is called tengine; choose from caffe, mnn, ncnn, opencv, openvino, rockchip, sophgo." in " ".join(
         result.stderr.split()
     )
     result = run("convert", "net.onnx", "-o", "new", "--readers", "opencv")

@@ -5,8 +5,8 @@ import pytest
 from agreement import agrees, layer_types, model
 
 import gluon2caffe
-from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import run_onnx
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 
 PICTURE = """(uint8[1,4,5,3] x) => (float[] y) <float[2,3,3,3] w, float c={0.01}> {
     t = Transpose<perm=[0,3,1,2]>(x)\n f = Cast<to=1>(t)\n s = Mul(f, c)\n y = Conv(s, w) }"""

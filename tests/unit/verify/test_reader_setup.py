@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gluon2caffe.bridge.cli.commands import commands
-from gluon2caffe.bridge.cli.options import READER_NAMES, READERS_TO_SET_UP
+from gluon2caffe.bridge.cli.options import READER_NAMES
 from gluon2caffe.bridge.reader_setup import bvlc_wheel, pythons, set_up, ssd_wheel
 from gluon2caffe.bridge.reader_setup.pythons import find_python
 from gluon2caffe.bridge.reader_setup.recipe import PinnedRecipe, python_names
@@ -227,8 +227,14 @@ def test_readers_that_are_not_set_up_say_how_to(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_each_reader_that_can_be_set_up_is_a_kind_of_reader() -> None:
-    assert tuple(set_up.RECIPES) == READERS_TO_SET_UP
-    assert tuple(KINDS) == READER_NAMES == ("opencv", *READERS_TO_SET_UP)
+    assert list(KINDS) == ["opencv", "caffe", "mnn", "ncnn", "openvino", "rockchip", "sophgo"]
+    assert tuple(sorted(KINDS)) == READER_NAMES
+    assert set(set_up.RECIPES) == {name for name, kind in KINDS.items() if kind.apart}
+    refused = run("setup", "opencv")
+    assert refused.exit_code == 2
+    assert "opencv is not set up here; `pip install 'gluon2caffe[verify]'` brings it." in refused.output.replace(
+        "\n", " "
+    )
 
 
 def test_pins_are_of_one_version_each_and_have_hashes() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
-from gluon2caffe.bridge.verification.errors import ReferenceModelError
 from gluon2caffe.bridge.verification.reference_onnx import intermediate_tensors, run_onnx
+from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 
 X = np.array([[1, -2, 3]], np.float32)
 

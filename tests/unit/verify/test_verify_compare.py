@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gluon2caffe.bridge.verification.compare import compare, difference
-from gluon2caffe.bridge.verification.errors import ReaderError
 from gluon2caffe.bridge.verification.report import FirstDifference
+from gluon2caffe.bridge.verification.run_errors import ReaderError
 
 
 def array(*values: float) -> np.ndarray:

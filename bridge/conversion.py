@@ -36,6 +36,7 @@ class Intermediate:
         arrays: name -> float32 array that goes beside the model, such as the priors of an SSD that ends in raw heads.
         notes: what was changed on the way in, such as weights of another precision.
         heads: the detection heads that the graph ends in; None for other nets.
+        tensors: names of the source's own tensors, at which it could be cut.
 
     """
 
@@ -45,6 +46,7 @@ class Intermediate:
     arrays: Arrays = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     heads: Heads | None = None
+    tensors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, repr=False)

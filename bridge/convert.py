@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.conversion import Conversion, Intermediate
-from gluon2caffe.bridge.cut import ends_at
+from gluon2caffe.bridge.cut import attempt, ends_at, note_of
+from gluon2caffe.bridge.frontier import cut_of_graph
 from gluon2caffe.bridge.load import Source, load_graph
 from gluon2caffe.bridge.options import (
     ConversionKeywords,
@@ -24,6 +26,7 @@ from gluon2caffe.bridge.origins import all_sources, write_sources
 from gluon2caffe.bridge.passes import FLOAT32, normalizing_passes
 from gluon2caffe.bridge.progress import announce
 from gluon2caffe.onnx2caffe.builder import LoweringOptions
+from gluon2caffe.onnx2caffe.errors import Cut, Refusal, UnsupportedModelError
 from gluon2caffe.onnx2caffe.graph_pass import PassRunner
 from gluon2caffe.onnx2caffe.lower import lower
 
@@ -69,18 +72,35 @@ def to_onnx(
 
 def convert(source: Source, options: ConversionOptions) -> Conversion:
     """`to_caffe` with its options as one object."""
-    return lowered(to_intermediate(source, options))
+    return convert_keeping(source, options)[1]
+
+
+def convert_keeping(source: Source, options: ConversionOptions) -> tuple[Intermediate, Conversion]:
+    """Both stages, and what the first of them made too."""
+
+    def make(chosen: ConversionOptions) -> tuple[Intermediate, Conversion]:
+        made = _stage_one(source, chosen)
+        return made, lowered(made)
+
+    (made, model), cut = attempt(make, options)
+    model.notes.extend(note_of(cut))
+    return made, model
 
 
 def to_intermediate(source: Source, options: ConversionOptions | None = None) -> Intermediate:
     """Stage one: the source as a normal-form graph, weights by reference."""
-    options = options or ConversionOptions()
+    made, cut = attempt(lambda chosen: _stage_one(source, chosen), options or ConversionOptions())
+    made.notes.extend(note_of(cut))
+    return made
+
+
+def _stage_one(source: Source, options: ConversionOptions) -> Intermediate:
     loaded = load_graph(source, options)
     graph = loaded.graph
     announce("Normalising")
     found = loaded.heads if options.outputs is None or ends_at(graph, options.outputs) else None
     PassRunner(graph, established=(FLOAT32,)).run(normalizing_passes(options))
-    return Intermediate(graph, options, loaded.title, loaded.arrays, loaded.notes, found)
+    return Intermediate(graph, options, loaded.title, loaded.arrays, loaded.notes, found, loaded.tensors)
 
 
 def as_model(made: Intermediate) -> onnx.ModelProto:
@@ -107,9 +127,19 @@ def lowered(made: Intermediate) -> Conversion:
     """Stage two: the intermediate as a Caffe model."""
     announce("Lowering to Caffe layers")
     sources = all_sources(made.graph)
-    model = lower(made.graph, target=made.options.target, options=lowering_options(made.options))
+    try:
+        model = lower(made.graph, target=made.options.target, options=lowering_options(made.options))
+    except UnsupportedModelError as error:
+        error.cut = cut_before_refusals(made, error.refusals)
+        raise
     notes = [*made.notes, *model.notes]
     return Conversion(model, made.options, made.source, made.arrays, sources, notes, made.heads)
+
+
+def cut_before_refusals(made: Intermediate, refusals: Sequence[Refusal]) -> Cut | None:
+    """Where the source could be cut before the nodes that were refused."""
+    names = {refusal.node for refusal in refusals}
+    return cut_of_graph(made.graph, lambda node: node.name in names, made.tensors)
 
 
 def lowering_options(options: ConversionOptions) -> LoweringOptions:

@@ -1,14 +1,77 @@
-"""Ending a graph at tensors that the user names."""
+"""Ending a graph at tensors that the user names, or before what cannot be converted."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.onnx2caffe.errors import ConversionError
+from gluon2caffe.bridge.options import AUTO, ConversionOptions
+from gluon2caffe.onnx2caffe.errors import ConversionError, Cut
 from gluon2caffe.onnx2caffe.surgeon import remove_dead
+
+_Made = TypeVar("_Made")
+
+# What is refused at one stage lies behind what a later stage refuses: a cut may have to be cut again.
+_MOST_ROUNDS = 8
+
+
+def attempt(make: Callable[[ConversionOptions], _Made], options: ConversionOptions) -> tuple[_Made, Cut | None]:
+    """Convert a net, or what of it can be converted where `outputs` is "auto".
+
+    Args:
+        make: does the conversion.
+        options: of the user.
+
+    Returns:
+        What was made, and where the net was cut for it without the user's saying where.
+
+    Raises:
+        ConversionError: as `make` raises it; the message names a cut with which it succeeds, where there is one.
+    """
+    automatic = options.outputs == AUTO
+    wanted = replace(options, outputs=None) if automatic else options
+    try:
+        return make(wanted), None
+    except ConversionError as error:
+        found = _first_that_converts(make, wanted, error.cut)
+        if found is None:
+            raise
+        if automatic:
+            return found
+        error.cut = found[1]
+        error.add(str(found[1]))
+        raise
+
+
+def _first_that_converts(
+    make: Callable[[ConversionOptions], _Made], options: ConversionOptions, cut: Cut | None
+) -> tuple[_Made, Cut] | None:
+    """What is made of the net when it is cut, and cut again where that is refused too."""
+    for _ in range(_MOST_ROUNDS):
+        if cut is None:
+            break
+        try:
+            # A net without its end is no detector.
+            return make(replace(options, outputs=cut.outputs, heads="detection", priors="box")), cut
+        except ConversionError as error:
+            further = error.cut
+        except MemoryError:
+            break
+        if further is None or further.outputs == cut.outputs:
+            break
+        cut = Cut(further.outputs, (*further.left, *cut.left))
+    return None
+
+
+def note_of(cut: Cut | None) -> list[str]:
+    """What to tell whoever left the choice of the outputs open."""
+    if cut is None:
+        return []
+    return [f"Cut at {', '.join(cut.outputs)}. Left for you to compute: {cut.remaining}."]
 
 
 def cut_at(graph: gs.Graph, names: Sequence[str]) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -16,12 +16,13 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.cut import cut_at
+from gluon2caffe.bridge.frontier import cut_of_graph, has_no_lowering
 from gluon2caffe.bridge.heads import end_heads
 from gluon2caffe.bridge.onnx_source import open_model, reading
 from gluon2caffe.bridge.options import USUAL_INPUT_SHAPE, ConversionOptions
 from gluon2caffe.bridge.passes import reading_passes
 from gluon2caffe.bridge.progress import announce
-from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.errors import ConversionError, SourceError
 from gluon2caffe.onnx2caffe.graph_pass import PassRunner
 from gluon2caffe.onnx2caffe.write import check_size
 from gluon2caffe.ssd_heads import HeadKind, Heads, find_heads, kind_of_block
@@ -35,7 +36,8 @@ FixedShape = tuple[int, ...] | dict[str, tuple[int, ...]] | None
 class Loaded:
     """A source as an ONNX graph with weights by reference, its title, and what goes with it.
 
-    `arrays` are saved beside the model, `heads` are the detection heads that the graph ends in.
+    `arrays` are saved beside the model, `heads` are the detection heads that the graph ends in, `tensors` the names
+    that the source itself has for what its nodes make.
     """
 
     graph: gs.Graph
@@ -43,6 +45,7 @@ class Loaded:
     arrays: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     heads: Heads | None = None
+    tensors: frozenset[str] = frozenset()
 
 
 def load_graph(source: Source, options: ConversionOptions) -> Loaded:
@@ -59,8 +62,10 @@ def load_graph(source: Source, options: ConversionOptions) -> Loaded:
         loaded = _load_any(source, options)
         if options.outputs:
             cut_at(loaded.graph, options.outputs)
-        loaded = replace(loaded, heads=find_heads(loaded.graph))
-    arrays = end_heads(loaded.graph, loaded.heads, options, loaded.title)
+        with _cut_before_what_is_unknown(loaded.graph):
+            loaded = replace(loaded, heads=find_heads(loaded.graph))
+    with _cut_before_what_is_unknown(loaded.graph):
+        arrays = end_heads(loaded.graph, loaded.heads, options, loaded.title)
     if is_checkpoint(source) or is_gluon_block(source):
         from gluon2caffe.bridge import export
 
@@ -82,8 +87,25 @@ def _opened(model: onnx.ModelProto | Path, title: str, options: ConversionOption
     notes: list[str] = []
     with reading(title):
         graph = open_model(model)
-        PassRunner(graph).run(reading_passes(options, notes))
-    return Loaded(graph, title, notes=notes)
+        tensors = _tensor_names(graph)
+        with _cut_before_what_is_unknown(graph, tensors):
+            PassRunner(graph).run(reading_passes(options, notes))
+    return Loaded(graph, title, notes=notes, tensors=tensors)
+
+
+def _tensor_names(graph: gs.Graph) -> frozenset[str]:
+    return frozenset(tensor.name for node in graph.nodes for tensor in node.outputs)
+
+
+@contextmanager
+def _cut_before_what_is_unknown(graph: gs.Graph, tensors: frozenset[str] | None = None) -> Iterator[None]:
+    """Where the graph is refused, say where it could be cut before operators that nothing can be made of."""
+    try:
+        yield
+    except ConversionError as error:
+        if error.cut is None:
+            error.cut = cut_of_graph(graph, lambda node: has_no_lowering(node, graph.opset), tensors)
+        raise
 
 
 def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool) -> Loaded:
@@ -96,7 +118,7 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
             traced = export.cut_net(traced, outputs)
     check_size((name, 4 * math.prod(array.shape)) for name, array in traced.params.items())
     graph = export.export_graph(traced, allow_non_finite=allow_non_finite)
-    return Loaded(graph, traced.name, notes=list(traced.notes))
+    return Loaded(graph, traced.name, notes=list(traced.notes), tensors=_tensor_names(graph))
 
 
 def _load_detector(net: Any, kind: HeadKind, options: ConversionOptions) -> Loaded:

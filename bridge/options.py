@@ -26,6 +26,9 @@ InputShape = Shape | Mapping[str, Shape]
 Numbers = Sequence[float] | float
 Names = Sequence[str]
 
+# The value of `outputs` that leaves the choice open.
+AUTO = ("auto",)
+
 # What a Gluon net or a checkpoint takes where nobody says what it was trained on.
 USUAL_INPUT_SHAPE = (1, 3, 224, 224)
 
@@ -139,7 +142,12 @@ class ConversionOptions:
         ),
     )
     outputs: Names | None = field(
-        default=None, metadata=_about("Cut the net at the tensors of these names.", metavar="NAME")
+        default=None,
+        metadata=_about(
+            "Cut the net at the tensors of these names; `auto` cuts it before what cannot be converted, if anything, "
+            "and notes what is left.",
+            metavar="NAME",
+        ),
     )
     heads: HeadsChoice = field(
         default="detection",

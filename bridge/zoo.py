@@ -64,8 +64,6 @@ def zoo_net(name: str, *, random: bool = False, input_shape: tuple[int, ...] | N
         raise SourceError(f"GluonCV's zoo has no net {name!r}. Near names: {near}.")
     if "int8" in name:
         raise SourceError(f"{name} is quantised to int8; convert the float net {name.replace('_int8', '')} instead.")
-    if "rcnn" in name:
-        raise SourceError(f"{name} is an R-CNN: its region proposals have no counterpart in stock Caffe.")
     if _DETECTORS.match(name):
         options = _with_class_names(name, options)
     family = family_of(name)

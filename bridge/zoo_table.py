@@ -34,6 +34,7 @@ FAMILIES = (
     Family("(simple|mobile|alpha)_pose_", (1, 3, 256, 192)),
     Family("monodepth2_.*_posenet_", (1, 6, 192, 640)),
     Family("monodepth2_", (1, 3, 192, 640)),
+    Family("(custom_)?(faster|mask|doublehead)_rcnn", (1, 3, 600, 800)),
     Family("siamrpn_", None),
     Family("fastscnn_citys", (1, 3, 1024, 1024), has_size=True, has_base=False),
     Family("hrnet_.*_s$", (1, 3, 480, 480), has_base=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,8 +30,39 @@ class Refusal:
         return f"{text}. Remedy: {self.remedy}" if self.remedy else text
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where a net can be ended before what cannot be converted.
+
+    Attributes:
+        outputs: names of the last tensors that come before it, as `outputs` takes them.
+        left: the operators behind them, in order, that remain to be computed outside.
+    """
+
+    outputs: tuple[str, ...]
+    left: tuple[str, ...]
+
+    @property
+    def remaining(self) -> str:
+        """The operators that remain outside, each once with its number."""
+        counts = Counter(self.left)
+        return ", ".join(name if count == 1 else f"{name} ({count})" for name, count in counts.items())
+
+    def __str__(self) -> str:
+        return f"Try: --outputs {','.join(self.outputs)} (or auto), which leaves for you to compute: {self.remaining}."
+
+
 class ConversionError(Exception):
-    """A conversion that cannot be done; the message says what was found, what was expected and what to try."""
+    """A conversion that cannot be done; the message says what was found, what was expected and what to try.
+
+    `cut` is where the net could be ended before the cause, as far as that is known.
+    """
+
+    cut: Cut | None = None
+
+    def add(self, advice: str) -> None:
+        """Add a line to the message."""
+        self.args = (f"{self}\n{advice}", *self.args[1:])
 
 
 class SourceError(ConversionError):

@@ -65,7 +65,7 @@ def _refuse_bound_sizes(model: CaffeModel, graph: gs.Graph) -> None:
     for reason in (*model.sizes.fixed, *model.sizes.reasons):
         name, _, why = reason.partition(": ")
         node = next((each for each in (name, name.rpartition("/")[0]) if each in operators), name)
-        remedy = "cut the net before it with outputs=[...], or convert at each size without --any-size"
+        remedy = "convert at each size without --any-size"
         refusals.append(Refusal(node, operators.get(node, "layer"), "", why, remedy))
     lines = [f"  - {refusal}" for refusal in refusals[: 4 * MOST_SHOWN]]
     text = "\n".join([f"The net itself binds its input size ({model.sizes.words}):", *lines])
@@ -182,8 +182,7 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
         function = find_lowering(node.op, node.domain or "", opset)
         if function is None:
             raise UnsupportedNodeError(
-                f"no exact translation of this operator (opset {opset}) to Caffe layers is known{_why(node)}",
-                "cut the net before it with outputs=[...]",
+                f"no exact translation of this operator (opset {opset}) to Caffe layers is known{_why(node)}"
             )
         _require_shapes(node)
         made = _cut_like(read, net, function)
@@ -240,10 +239,7 @@ def _require_shapes(node: gs.Node) -> None:
     # What a custom node makes may have as many rows as it finds objects.
     for tensor in (*node.inputs, *(() if node.domain else node.outputs)):
         if tensor.name and not is_static(tensor):
-            raise UnsupportedNodeError(
-                f"the shape of {tensor.name!r} is not known before the net runs",
-                "cut the net before it with outputs=[...]",
-            )
+            raise UnsupportedNodeError(f"the shape of {tensor.name!r} is not known before the net runs")
 
 
 def _shape(tensor: gs.Tensor) -> str:

@@ -223,8 +223,4 @@ def _piece(node: gs.Node, places: Codes, tensor: gs.Tensor, first: int, what: st
 
 
 def _other_form(node: gs.Node, reason: str) -> SourceError:
-    before = node.inputs[0].name
-    return SourceError(
-        f"The suppression {node.name!r} cannot become a DetectionOutput layer: {reason}. "
-        f"Try: outputs=[{before!r}], which ends the net before it."
-    )
+    return SourceError(f"The suppression {node.name!r} cannot become a DetectionOutput layer: {reason}.")

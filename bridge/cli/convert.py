@@ -24,7 +24,7 @@ from gluon2caffe.bridge.cli.sample_option import Samples, samples_option
 from gluon2caffe.bridge.cli.show import Summary, show
 from gluon2caffe.bridge.cli.sizes_option import sizes_option
 from gluon2caffe.bridge.cli.source_args import Found, find_source, listed_sources
-from gluon2caffe.bridge.cli.stage_one import intermediate, opened, options_for, serialised, tensors
+from gluon2caffe.bridge.cli.stage_one import opened, options_for, serialised, tensors
 from gluon2caffe.onnx2caffe.atomic import atomic_files
 from gluon2caffe.onnx2caffe.errors import ConversionError
 
@@ -102,7 +102,7 @@ def convert(
         raise click.UsageError("--sizes goes with --verify.")
     if readers is not None and not verify:
         raise click.UsageError("--readers goes with --verify.")
-    from gluon2caffe.bridge.convert import lowered
+    from gluon2caffe.bridge.convert import convert_keeping
 
     with shown_progress(output) as progress:
         source = opened(found, progress, options)
@@ -110,9 +110,9 @@ def convert(
             from gluon2caffe.bridge.verification.prerequisites import check_prerequisites
 
             check_prerequisites(source, samples)
-        made = intermediate(source, options_for(found, options), progress)
+        progress.begin("Reading the source")
+        made, model = convert_keeping(source, options_for(found, options))
         outputs = tensors(made.graph.outputs)
-        model = lowered(made)
         files += model.files(pair)[2:]
         _write(model, made, pair[0].with_suffix(""), onnx_file, progress)
         # Verifying is long and takes memory of its own.

@@ -138,4 +138,6 @@ def _as_dict(error: BaseException, message: str) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": kind, "message": message}
     if isinstance(error, UnsupportedModelError):
         described["refusals"] = [vars(refusal) for refusal in error.refusals]
+    if isinstance(error, ConversionError) and error.cut is not None:
+        described["cut"] = {"outputs": list(error.cut.outputs), "left": list(error.cut.left)}
     return described

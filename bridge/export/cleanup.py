@@ -14,15 +14,6 @@ _FOREIGN = {
         "_sg_mkldnn",
     ),
     "loops and conditions cannot be converted: Caffe has none": ("_foreach", "_while_loop", "_cond", "_CachedOp"),
-    "region-based detectors (R-CNN) cannot be converted: their operators do not exist in Caffe": (
-        "_contrib_ROIAlign",
-        "ROIPooling",
-        "_contrib_RROIAlign",
-        "_contrib_Proposal",
-        "_contrib_MultiProposal",
-        "_contrib_PSROIPooling",
-        "_contrib_DeformablePSROIPooling",
-    ),
 }
 
 

@@ -13,6 +13,7 @@ from gluon2caffe.bridge.export.operators.detection import DOMAIN
 from gluon2caffe.bridge.export.traced import TracedNet
 from gluon2caffe.bridge.export.translation import Translation, refusal, translate
 from gluon2caffe.bridge.export.weights import own_values
+from gluon2caffe.bridge.frontier import cut_of_graph
 from gluon2caffe.bridge.mxnet_files.graph import SymbolGraph
 from gluon2caffe.bridge.origins import record
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -66,7 +67,9 @@ def refuse_mxnet_nodes(graph: Any, name: str) -> None:
             "recognised here"
             for node in left
         )
-        raise SourceError(refusal(name, listed))
+        error = SourceError(refusal(name, listed))
+        error.cut = cut_of_graph(graph, lambda node: node.domain == DOMAIN)
+        raise error
 
 
 def _fill_constants(

@@ -9,7 +9,7 @@ from gluon2caffe.bridge.export.messages import reason_of, shortened
 from gluon2caffe.bridge.export.mxnet_loader import load_mxnet, mxnet_lock
 from gluon2caffe.bridge.export.symbol_graph import graph_with_shapes, infer_shapes, mxnet_symbol, parse_mxnet_symbol
 from gluon2caffe.bridge.export.traced import InputShapes, TracedNet, checked_shape, output_names
-from gluon2caffe.bridge.mxnet_files.graph import Shape
+from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph
 from gluon2caffe.onnx2caffe.errors import SourceError
 
 
@@ -45,13 +45,20 @@ def _traced(mxnet: Any, net: Any, shapes: dict[str, Shape], name: str) -> Traced
     symbol = _trace(mxnet, net, list(shapes), name)
     graph = parse_mxnet_symbol(symbol)
     refuse_foreign_kinds(graph, name)
-    if give_unique_names(graph):
+    if give_unique_names(graph) or _has_nodes_left_out(symbol, graph):
         symbol = mxnet_symbol(graph, mxnet)
     used = set(graph.variables)
     shapes = {key: shape for key, shape in shapes.items() if key in used}
     params = _parameters(net, symbol, shapes, used, name)
     graph = graph_with_shapes(symbol, shapes, {key: tuple(array.shape) for key, array in params.items()})
     return TracedNet(graph, params, shapes, output_names(graph), name)
+
+
+def _has_nodes_left_out(symbol: Any, graph: SymbolGraph) -> bool:
+    """Whether the symbol has nodes that MXNet does not write: casts between precisions (amp_multicast, MXNet 1.9)."""
+    return any("amp_multicast" in name for name in symbol.get_internals().list_outputs()) and not any(
+        "amp_multicast" in node.name for node in graph.nodes
+    )
 
 
 def _trace(mxnet: Any, net: Any, inputs: list[str], name: str) -> Any:

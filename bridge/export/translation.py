@@ -20,6 +20,7 @@ from gluon2caffe.bridge.export.operators import (
     ShapeError,
 )
 from gluon2caffe.bridge.export.operators.refused import refusal_reason
+from gluon2caffe.bridge.frontier import cut_of_symbol
 from gluon2caffe.bridge.mxnet_files.graph import Shape, SymbolGraph, SymbolNode
 from gluon2caffe.bridge.mxnet_files.unknown import why_unknown
 from gluon2caffe.onnx2caffe.errors import SourceError
@@ -47,6 +48,7 @@ class NodeTranslator:
         self.graph = graph
         self.result = Translation(onnx.GraphProto())
         self.refusals: list[str] = []
+        self._refused: list[int] = []
         self._parameters = parameters
         self._readers: dict[int, list[str]] = defaultdict(list)
         self._read = set(graph.heads)
@@ -69,6 +71,7 @@ class NodeTranslator:
             self._check_outputs(node, index, operator)
         except NotExactError as error:
             self.refusals.append(self._describe(node, error))
+            self._refused.append(index)
             return None
         result = self.result
         result.constants.update(operator.constants)
@@ -90,7 +93,9 @@ class NodeTranslator:
             SourceError: some operators have no exact translation; the message lists all of them.
         """
         if self.refusals:
-            raise SourceError(refusal(name, self.refusals))
+            error = SourceError(refusal(name, self.refusals))
+            error.cut = cut_of_symbol(self.graph, self._refused, self._parameters)
+            raise error
         self.result.proto = proto
         return self.result
 
@@ -134,7 +139,7 @@ def _refuse_without_shape(node: SymbolNode, inputs: list[Input]) -> None:
 def refusal(name: str, reasons: Iterable[str]) -> str:
     """Say that operators cannot be translated, with one line for each."""
     listed = "\n  ".join(reasons)
-    return f"{name} has operators without an exact ONNX form; end the net before them (outputs=...):\n  {listed}"
+    return f"{name} has operators without an exact ONNX form:\n  {listed}"
 
 
 def translate(graph: SymbolGraph, parameters: set[str], name: str) -> Translation:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluon2caffe.bridge.inspection.blocks import Block
-from gluon2caffe.onnx2caffe.errors import Refusal
+from gluon2caffe.onnx2caffe.errors import Cut, Refusal
 from gluon2caffe.onnx2caffe.targets import profile_named
 
 Shape = tuple[int, ...]
@@ -84,6 +84,7 @@ class Inspection:
         heads: the description of an SSD's heads.
         sizes: at which input sizes the Caffe net computes what its source does, as `Sizes.as_data` gives it; None for
             Caffe files and where nodes are refused.
+        cut: where the source could be cut before what is refused, not yet tried; None where nothing comes before it.
     """
 
     source: str
@@ -97,6 +98,7 @@ class Inspection:
     notes: tuple[str, ...] = ()
     heads: str = ""
     sizes: dict[str, Any] | None = None
+    cut: Cut | None = None
 
     @property
     def convertible(self) -> bool:
@@ -111,7 +113,8 @@ class Inspection:
             return f"{title} can compute all of it."
         count, kind = len(self.refusals), "node" if self.nodes else "layer"
         head = f"{count} {kind}{'s' if count > 1 else ''} cannot be computed exactly by {title}:"
-        return "\n".join([head, *(f"  - {refusal}" for refusal in self.refusals)])
+        tail = [] if self.cut is None else [str(self.cut)]
+        return "\n".join([head, *(f"  - {refusal}" for refusal in self.refusals), *tail])
 
     @property
     def macs(self) -> int:

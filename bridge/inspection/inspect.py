@@ -11,7 +11,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.conversion import Intermediate
-from gluon2caffe.bridge.convert import lowering_options, to_intermediate
+from gluon2caffe.bridge.convert import cut_before_refusals, lowering_options, to_intermediate
 from gluon2caffe.bridge.inspection.blocks import Block, block_of, blocks_by_prefix
 from gluon2caffe.bridge.inspection.cost import layer_macs, macs
 from gluon2caffe.bridge.inspection.description import Inspection, LayerRow, NodeRow, Shape
@@ -86,6 +86,7 @@ def inspect_intermediate(made: Intermediate, source: Source) -> Inspection:
         notes=(*made.notes, *net.notes),
         sizes=None if sizes is None else sizes.as_data(),
         heads="" if made.heads is None else str(made.heads),
+        cut=cut_before_refusals(made, refusals) if refusals else None,
     )
 
 

@@ -32,7 +32,6 @@ def computed_product(net: NetBuilder, a: Blob, b: Blob) -> Blob:
         raise UnsupportedNodeError(
             f"it multiplies two computed tensors, {a.shape} by {b.shape}; no stock Caffe layer does, and written as "
             f"products and sums it would need {prod(batch) * m * k * n:,} numbers at once",
-            "cut the net before it with outputs=[...]",
         )
     count = prod(batch)
     left = layers.reshape(net, _with_batch(net, a, batch, "left"), (count, m, k, 1), part="left")

@@ -56,7 +56,6 @@ def _top(node: Node, net: NetBuilder, count: int) -> list[Blob]:
         raise UnsupportedNodeError(
             f"it takes {count} values in their order; only the first is made of layers that every reader has (Caffe's "
             "ArgMax takes more, but the last of equal values before the first)",
-            "cut the net before it with outputs=[...]",
         )
     x = node.blob()
     axis = axis_of(node.attr("axis", -1), x.rank)

@@ -231,8 +231,7 @@ def _maker(node: gs.Node, tensor: gs.Tensor, op: str) -> gs.Node:
 
 
 def _other_form(node: gs.Node, reason: str) -> SourceError:
-    names = ",".join(tensor.name for tensor in node.inputs[:2])
-    return SourceError(f"{node.name!r} cannot become a DetectionOutput layer: {reason}. Try: --outputs {names}")
+    return SourceError(f"{node.name!r} cannot become a DetectionOutput layer: {reason}.")
 
 
 KIND = MultiBox()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gluon2caffe import to_caffe, verify
+from gluon2caffe.bridge.export import load_gluoncv
 from gluon2caffe.bridge.verification.readers import OpenCVReader
 from gluon2caffe.bridge.zoo import zoo_input_shape, zoo_names, zoo_net
 from gluon2caffe.bridge.zoo_table import FAMILIES, family_of
@@ -69,3 +70,12 @@ def test_a_shape_that_does_not_fit_is_a_message() -> None:
         zoo_net("icnet_resnet50_citys", random=True, input_shape=(1, 3, 90, 90))
     with pytest.raises(SourceError, match=r"takes pictures \(N, 3, H, W\), not an input of shape \(1, 3\)"):
         zoo_net("fcn_resnet50_voc", random=True, input_shape=(1, 3))
+
+
+def test_a_region_based_detector_ends_before_its_regions(mx: Any) -> None:
+    net: Any = load_gluoncv().model_zoo.get_model("faster_rcnn_resnet50_v1b_voc", pretrained_base=False)
+    net.initialize(mx.init.Xavier())
+    made = to_caffe(net, (1, 3, 64, 96), outputs="auto")
+    assert len(made.outputs) == 3, made.notes
+    report = verify(made, net, readers=[OpenCVReader()])
+    assert report.passed, str(report)

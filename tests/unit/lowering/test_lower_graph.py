@@ -189,13 +189,12 @@ def test_all_refusals_at_once() -> None:
         "4 nodes cannot be computed exactly by BVLC Caffe 1.0:\n"
         "  - LRN 'b' ['1×8×72×72'] -> ['1×8×72×72']: LRN of even size 4; Caffe's windows are odd\n"
         "  - Tan 'c' ['1×8×72×72'] -> ['1×8×72×72']: no exact translation of this operator (opset 13) to Caffe layers "
-        "is known: needs range reduction modulo 2π, i.e. rounding, which Caffe lacks. Remedy: "
-        "cut the net before it with outputs=[...]\n"
+        "is known: needs range reduction modulo 2π, i.e. rounding, which Caffe lacks\n"
         "  - Sin 'd' ['1×8×72×72'] -> ['1×8×72×72']: no exact translation of this operator (opset 13) to Caffe layers "
-        "is known: needs range reduction modulo 2π, i.e. rounding, which Caffe lacks. Remedy: "
-        "cut the net before it with outputs=[...]\n"
+        "is known: needs range reduction modulo 2π, i.e. rounding, which Caffe lacks\n"
         "  - Transpose 'y' ['1×8×72×72'] -> ['1×8×72×72']: the target 'bvlc' has no Permute layer, and pieces by "
-        "Slice would be too many. Remedy: choose the target 'ssd'"
+        "Slice would be too many. Remedy: choose the target 'ssd'\n"
+        "Try: --outputs a (or auto), which leaves for you to compute: LRN, Tan, Sin, Transpose."
     )
     assert [(refusal.node, refusal.operator) for refusal in error.value.refusals] == [
         ("b", "LRN"),

@@ -213,7 +213,9 @@ def test_suppression_across_classes_is_refused() -> None:
 
 def test_formats_that_are_no_corners_are_refused() -> None:
     net, x = detector(tiled, in_format="center", out_format="center")
-    with pytest.raises(ConversionError, match=r"in_format is center, expected corner\. Try: outputs="):
+    with pytest.raises(
+        ConversionError, match=r"in_format is center, expected corner\.\nTry: --outputs \w+ \(or auto\)"
+    ):
         to_caffe(net, x.shape)
 
 
@@ -221,7 +223,8 @@ def test_cut_before_the_suppression_it_is_no_detector() -> None:
     net, x = detector(tiled)
     with pytest.raises(ConversionError) as error:
         to_caffe(detector(tiled, in_format="center")[0], x.shape)
-    name = str(error.value).split("outputs=['")[1].split("']")[0]
+    assert error.value.cut is not None
+    (name,) = error.value.cut.outputs
     model = to_caffe(net, x.shape, outputs=[name])
     assert model.heads is None
     assert list(model.outputs) == [name]

@@ -60,6 +60,8 @@ def eltwise(
 ) -> Blob:
     """SUM (with coefficients), PROD or MAX of blobs of one shape."""
     most = net.profile.limits.eltwise_bottoms
+    if operation != "SUM" and net.profile.has_quirk(Fault.ELTWISE_MORE_THAN_TWO):
+        most = min(most, 2)
     if len(bottoms) > most and not coeff:
         first = eltwise(net, bottoms[:most], operation, part=part)
         return eltwise(net, [first, *bottoms[most:]], operation, part=part)
@@ -104,6 +106,13 @@ def power(
     fields = {"power": power, "scale": scale, "shift": shift}
     written = {name: value for name, value in fields.items() if value != (0.0 if name == "shift" else 1.0)}
     return net.one("Power", [x], x.shape, part=part, power_param=written)
+
+
+def copy(net: NetBuilder, x: Blob, *, part: str = "copy") -> Blob:
+    """The same values in a blob of its own."""
+    if net.profile.has_quirk(Fault.IDLE_POWER_AS_OUTPUT):
+        return eltwise(net, [x, x], "MAX", part=part)
+    return power(net, x, part=part)
 
 
 def _power_of_scales(net: NetBuilder, x: Blob, scale: float, shift: float, power: float, part: str) -> Blob:

@@ -14,6 +14,7 @@ import numpy as np
 from gluon2caffe.onnx2caffe.arithmetic_layers import (
     batch_norm,
     constant_like,
+    copy,
     eltwise,
     power,
     scale,
@@ -37,6 +38,7 @@ __all__ = [
     "concat",
     "constant_like",
     "convolution",
+    "copy",
     "crop_like",
     "deconvolution",
     "eltwise",
@@ -64,6 +66,10 @@ def inner_product(
     net: NetBuilder, x: Blob, weight: Array, bias: Array | None, *, axis: int = 1, part: str = ""
 ) -> Blob:
     """Flatten `x` from `axis` to K and multiply by `weight` (M, K)."""
+    if weight.shape[1] == 1 and axis == 1 and net.profile.has_quirk(Fault.INNER_PRODUCT_OF_ONE):
+        picture = reshape(net, x, (x.shape[0], 1, 1, 1), part="picture")
+        y = convolution(net, picture, weight[:, :, None, None], bias, part=part)
+        return reshape(net, y, (x.shape[0], weight.shape[0]), part="row")
     fields: dict[str, Any] = {"num_output": weight.shape[0]}
     if bias is None:
         fields["bias_term"] = False

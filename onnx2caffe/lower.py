@@ -21,7 +21,7 @@ from gluon2caffe.onnx2caffe.registry import Lowering, find_lowering
 from gluon2caffe.onnx2caffe.sizes import ShapeProgram
 from gluon2caffe.onnx2caffe.sizes.follows import FOLLOWS
 from gluon2caffe.onnx2caffe.sizes.marks import bound_by, like_of
-from gluon2caffe.onnx2caffe.targets import profile_named
+from gluon2caffe.onnx2caffe.targets import Fault, profile_named
 from gluon2caffe.onnx2caffe.targets.check import require_fields
 from gluon2caffe.onnx2caffe.tidy import tidy
 
@@ -272,7 +272,9 @@ def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> di
     if not graph.outputs:
         raise ConversionError("The graph has no output.")
     read = {bottom for layer in net.layers for bottom in layer.message.bottom}
-    pieces = {top for layer in net.layers if len(layer.message.top) > 1 for top in layer.message.top}
+    shared = {top for layer in net.layers if len(layer.message.top) > 1 for top in layer.message.top}
+    misnamed = "Normalize" if net.profile.has_quirk(Fault.NORMALIZE_AS_OUTPUT) else None
+    shared |= {layer.message.top[0] for layer in net.layers if layer.message.type == misnamed}
     inputs = {tensor.name for tensor in graph.inputs}
     for tensor in graph.outputs:
         if isinstance(tensor, gs.Constant):
@@ -283,7 +285,7 @@ def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> di
         if tensor.name not in blobs:
             raise ConversionError(f"Output {tensor.name!r} is not computed at inference.")
     shares = Counter(blobs[tensor.name].name for tensor in graph.outputs)
-    taken = read | inputs | pieces | {name for name, count in shares.items() if count > 1}
+    taken = read | inputs | shared | {name for name, count in shares.items() if count > 1}
     copied = {tensor.name for tensor in graph.outputs if blobs[tensor.name].name in taken}
     ends: dict[str, str] = {}
     for tensor in graph.outputs:
@@ -292,7 +294,7 @@ def _end_outputs(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> di
             if blob.name == tensor.name and blob.name not in inputs:
                 _call(net, blobs, blob, net.fresh(f"{tensor.name}/inside"))
             net.begin(f"{tensor.name}/output", tuple(node.name for node in tensor.inputs))
-            copy = layers.power(net, blobs[tensor.name], part="copy")
+            copy = layers.copy(net, blobs[tensor.name])
             ends[tensor.name] = copy.name if tensor.name in inputs else net.finish(copy, tensor.name).name
         else:
             _call(net, blobs, blob, tensor.name)

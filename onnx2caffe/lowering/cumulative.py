@@ -28,6 +28,8 @@ def cumulative_product(node: Node, net: NetBuilder) -> Blob:
     shape = node.shape()
     axis = axis_of(int(node.constant(1).item()), len(shape))
     length = shape[axis]
+    if length == 1 and not node.attr("exclusive", 0):
+        return node.blob()
     # Four axes, since not every reader slices a blob of one.
     x = as_planes(net, node.blob(), axis, axis + 1)
     slices = pieces(net, x, [1] * length, 2) if length > 1 else [x]

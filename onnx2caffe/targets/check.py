@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 
-from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
+from gluon2caffe.onnx2caffe.caffe_pb2 import EltwiseParameter, LayerParameter
 from gluon2caffe.onnx2caffe.targets.profile import Profile
 from gluon2caffe.onnx2caffe.targets.quirks import Fault
 from gluon2caffe.onnx2caffe.targets.remedy import other_target, target_with
@@ -104,6 +105,13 @@ def _inner_product(profile: Profile, message: LayerParameter, bottoms: Shapes, t
     return f"has InnerProduct over all axes from 1 on only, not from {axis}"
 
 
+def _inner_product_of_one(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Shapes) -> str | None:
+    if message.type != "InnerProduct" or not profile.has_quirk(Fault.INNER_PRODUCT_OF_ONE):
+        return None
+    values = prod(bottoms[0][message.inner_product_param.axis :])
+    return f"has no InnerProduct of one value ({bottoms[0]})" if values == 1 else None
+
+
 def _scale(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Shapes) -> str | None:
     if message.type != "Scale":
         return None
@@ -124,6 +132,9 @@ def _eltwise(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: S
         return None
     if len(bottoms) > profile.limits.eltwise_bottoms:
         return f"takes {profile.limits.eltwise_bottoms} blobs in an Eltwise layer, not {len(bottoms)}"
+    is_sum = message.eltwise_param.operation == EltwiseParameter.SUM
+    if len(bottoms) > 2 and not is_sum and profile.has_quirk(Fault.ELTWISE_MORE_THAN_TWO):
+        return "multiplies two blobs in an Eltwise layer, or takes the larger of two, not more"
     coefficients = list(message.eltwise_param.coeff)
     if coefficients and profile.has_quirk(Fault.ELTWISE_COEFFICIENTS):
         return "ignores Eltwise coefficients"
@@ -151,4 +162,4 @@ def _window(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Sh
     return f"has strides of at most {limits.stride}, not of {stride}" if stride > limits.stride else None
 
 
-RULES: tuple[Rule, ...] = (_axes, _batch, _permute, _inner_product, _scale, _eltwise, _window)
+RULES: tuple[Rule, ...] = (_axes, _batch, _permute, _inner_product, _inner_product_of_one, _scale, _eltwise, _window)

@@ -28,6 +28,10 @@ PROFILE = Profile(
     ),
     quirks=(
         Quirk(Fault.ELTWISE_COEFFICIENTS_OF_MANY, "OpenVINO", "2022.3.2", "measured: the third is ignored"),
+        Quirk(Fault.IDLE_POWER_AS_OUTPUT, "OpenVINO", "2022.3.2", "measured: an output that is a copy is not there"),
+        Quirk(Fault.LAST_WINDOW_IN_PADDING, "OpenVINO", "2022.3.2", "measured"),
+        Quirk(Fault.SCALE_INTO_GROUPED_DECONVOLUTION, "OpenVINO", "2022.3.2", "measured"),
+        Quirk(Fault.SHARED_PIECES, "OpenVINO", "2022.3.2", "the CPU plugin's merged Subgraph, for a·b + b·c; measured"),
         Quirk(Fault.ZERO_TIMES_INFINITY, "OpenVINO", "2022.3.2", "AttributedPower, a Multiply and an Add; measured"),
     ),
     sources=("openvino-dev 2022.3.2, openvino/tools/mo/front/caffe: the extractors of layers; measured",),

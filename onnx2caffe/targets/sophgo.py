@@ -39,6 +39,13 @@ PROFILE = Profile(
     ),
     quirks=(
         _quirk(Fault.ELTWISE_COEFFICIENTS, "measured: a - b is a + b, in the F32 model and in the chip's simulator"),
+        _quirk(Fault.ELTWISE_MORE_THAN_TWO, "measured: PROD and MAX of three are those of the first two"),
+        _quirk(Fault.INNER_PRODUCT_OF_ONE, "measured: tpuc-opt ends at MatMul (N, 1)·(1, M)"),
+        _quirk(
+            Fault.INNER_PRODUCTS_OF_ONE_BLOB,
+            f"{_CONVERTER}, convert_inner_product_op: both reshapes are called after the bottom; measured",
+        ),
+        _quirk(Fault.NORMALIZE_AS_OUTPUT, "measured: it becomes Normalize and Scale, whose top is called y_scale"),
         _quirk(Fault.GROUPED_DECONVOLUTION, f"{_CONVERTER}, convert_deconvolution_op; measured"),
         _quirk(Fault.PRELU_SHARED_SLOPE, f"{_CONVERTER}, convert_prelu_op, which wants a slope per channel"),
         _quirk(Fault.PADDED_POOLING_OF_WHOLE_MAP, f"{_CONVERTER}, convert_pooling_op"),

@@ -235,9 +235,10 @@ def _let_pieces_end(model: CaffeModel) -> None:
     outputs = set(model.outputs.values())
     for layer in model.layers:
         message = layer.message
-        if message.type not in ("Crop", "Reshape", "Convolution") or len(readers[message.top[0]]) != 1:
+        reading = {id(reader): reader for reader in readers[message.top[0]]}
+        if message.type not in ("Crop", "Reshape", "Convolution") or len(reading) != 1:
             continue
-        (copy,) = readers[message.top[0]]
+        (copy,) = reading.values()
         if copy.message.top[0] in outputs and message.top[0] not in outputs and _is_copy(copy):
             held = message.top[0]
             message.name = message.top[0] = copy.message.top[0]
@@ -247,4 +248,10 @@ def _let_pieces_end(model: CaffeModel) -> None:
 
 
 def _is_copy(layer: Layer) -> bool:
-    return layer.message.type == "Power" and not layer.message.power_param.ListFields()
+    message = layer.message
+    # The maximum of a blob and itself is what `layers.copy` writes for a reader that drops an idle Power.
+    return (message.type == "Power" and not message.power_param.ListFields()) or (
+        message.type == "Eltwise"
+        and len(set(message.bottom)) == 1 < len(message.bottom)
+        and message.eltwise_param.operation == caffe_pb2.EltwiseParameter.MAX
+    )

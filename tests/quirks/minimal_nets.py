@@ -67,6 +67,25 @@ NETS: dict[Fault, MinimalNet] = {
     Fault.ELTWISE_COEFFICIENTS_OF_MANY: _net(
         "(float[1,3,4,4] x, float[1,3,4,4] z, float[1,3,4,4] w) => (float[] y) { y = Mean(x, z, w) }",
     ),
+    Fault.ELTWISE_MORE_THAN_TWO: _net(
+        "(float[1,3,4,4] x, float[1,3,4,4] z, float[1,3,4,4] w) => (float[] y) { y = Max(x, z, w) }",
+    ),
+    Fault.INNER_PRODUCT_OF_ONE: _net(
+        "(float[2,1] x) => (float[] y) <float[1,3] w, float[3] b> { y = Gemm(x, w, b) }",
+    ),
+    Fault.INNER_PRODUCTS_OF_ONE_BLOB: _net(
+        "(float[1,4,2,2] x) => (float[] y, float[] z) <float[16,16] v, float[16,16] w, int64[4] n={0,4,2,2}>"
+        " { a = Flatten(x)\n b = Gemm(a, v)\n c = Reshape(b, n)\n y = Add(x, c)\n d = Gemm(a, w)\n"
+        " e = Reshape(d, n)\n z = Mul(x, e) }",
+    ),
+    Fault.SHARED_PIECES: _net(
+        "(float[1,3,2,2] x) => (float[] y)"
+        " { a, b, c = Split<axis=1>(x)\n p = Mul(a, b)\n q = Mul(b, c)\n y = Add(p, q) }"
+    ),
+    Fault.IDLE_POWER_AS_OUTPUT: _net("(float[1,3] x) => (float[] y, float[] z) { y = Identity(x)\n z = Relu(x) }"),
+    Fault.NORMALIZE_AS_OUTPUT: _net(
+        "(float[1,4,3,3] x) => (float[] y) { y = LpNormalization<axis=1>(x) }",
+    ),
     Fault.LAST_WINDOW_IN_PADDING: _net(
         "(float[1,2,3,3] x) => (float[] y) { y = MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,1,0,0]>(x) }",
     ),

@@ -17,10 +17,9 @@ from gluon2caffe.onnx2caffe.invariants import find_other_float, require_blob_sha
 from gluon2caffe.onnx2caffe.left_out import LEFT_OUT
 from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
-from gluon2caffe.onnx2caffe.registry import Lowering, find_lowering
+from gluon2caffe.onnx2caffe.registry import Lowering, find_lowering, says_its_sizes
 from gluon2caffe.onnx2caffe.sizes import ShapeProgram
-from gluon2caffe.onnx2caffe.sizes.follows import FOLLOWS
-from gluon2caffe.onnx2caffe.sizes.marks import bound_by, like_of
+from gluon2caffe.onnx2caffe.sizes.marks import bound_axes_of, bound_by, like_of
 from gluon2caffe.onnx2caffe.targets import Fault, profile_named
 from gluon2caffe.onnx2caffe.targets.check import require_fields
 from gluon2caffe.onnx2caffe.tidy import tidy
@@ -213,7 +212,9 @@ def _cut_like(read: Node, net: NetBuilder, function: Lowering) -> Blob | list[Bl
 def _rely_on_inputs(read: Node, net: NetBuilder) -> None:
     """Rely on the whole shapes of what a node reads, where its lowering does not say what it relies on."""
     node = read.raw
-    if node.op not in FOLLOWS or node.domain not in ("", None, DOMAIN):
+    for axes, why in bound_axes_of(node):
+        net.sizes.exact(read.blob(), axes, why)
+    if not says_its_sizes(node.op, "" if node.domain in (None, DOMAIN) else node.domain):
         for index in range(read.input_count):
             if node.inputs[index].name and not read.is_constant(index):
                 net.sizes.exact(read.blob(index), why=f"{node.op} of a fixed shape")

@@ -8,19 +8,29 @@ import onnx.defs
 
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.node import Node
+from gluon2caffe.onnx2caffe.sizes.follows import FOLLOWS
 
 Result = Blob | list[Blob]
 Lowering = Callable[[Node, NetBuilder], Result]
 
 _LOWERINGS: dict[tuple[str, str], dict[int, Lowering]] = {}
+_FOLLOWING: set[tuple[str, str]] = {("", operator) for operator in FOLLOWS}
 
 
 # The newest opset whose operators' forms the lowerings were written for.
 NEWEST_FORM = 28
 
 
-def lowering(operator: str, *, since: int = 1, domain: str = "") -> Callable[[Lowering], Lowering]:
-    """Register a lowering for `operator` in the form it has had since opset `since`."""
+def lowering(
+    operator: str, *, since: int = 1, domain: str = "", follows: bool = False
+) -> Callable[[Lowering], Lowering]:
+    """Register a lowering for `operator` in the form it has had since opset `since`.
+
+    `follows` says of an operator of another domain that its lowering records every length that it relies on, as far as
+    the layers do not show it; `sizes.follows` lists ONNX's own.
+    """
+    if follows:
+        _FOLLOWING.add((domain, operator))
 
     def register(function: Lowering) -> Lowering:
         versions = _LOWERINGS.setdefault((domain, operator), {})
@@ -45,6 +55,11 @@ def find_lowering(operator: str, domain: str, opset: int) -> Lowering | None:
             return None
     usable = [since for since in versions if since <= opset]
     return versions[max(usable)] if usable else None
+
+
+def says_its_sizes(operator: str, domain: str) -> bool:
+    """Whether the lowerings of `operator` record every length that they rely on."""
+    return (domain, operator) in _FOLLOWING
 
 
 def registered() -> dict[tuple[str, str], tuple[int, ...]]:

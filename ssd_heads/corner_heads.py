@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from gluon2caffe.ssd_heads.functions import DOMAIN, add_functions
+from gluon2caffe.onnx2caffe.sizes.marks import bind
+from gluon2caffe.ssd_heads.functions import ALL, DOMAIN, add_functions
 from gluon2caffe.ssd_heads.nms_rows import Piece
 
 
@@ -35,18 +36,16 @@ class Suppression:
     def attributes(self, code_type: str) -> dict[str, object]:
         """The attributes of the ONNX node, every field of the Caffe layer written out.
 
-        "All boxes" is written as their number: -1 is not safe on every reader. Suppression that is switched off is an
-        overlap of 1, which no two boxes exceed.
+        Suppression that is switched off is an overlap of 1, which no two boxes exceed.
         """
-        everything = self.boxes * self.classes
         return {
             "num_classes": self.classes + 1,
             "share_location": 1,
             "background_label_id": 0,
             "code_type": code_type,
             "nms_threshold": 1.0 if self.threshold is None else self.threshold,
-            "top_k": min(self.topk, self.boxes) if self.topk > 0 else self.boxes,
-            "keep_top_k": min(self.post_nms, everything) if self.post_nms > 0 else everything,
+            "top_k": self.topk if self.topk > 0 else ALL,
+            "keep_top_k": self.post_nms if self.post_nms > 0 else ALL,
             "confidence_threshold": self.score_threshold,
         }
 
@@ -91,7 +90,12 @@ def best_class_only(graph: gs.Graph, scores: gs.Tensor) -> gs.Tensor:
 
 
 def graft_corners(
-    graph: gs.Graph, scores: gs.Tensor, boxes: gs.Tensor, extent: tuple[float, float], suppression: Suppression
+    graph: gs.Graph,
+    scores: gs.Tensor,
+    boxes: gs.Tensor,
+    extent: tuple[float, float],
+    suppression: Suppression,
+    bound: str = "",
 ) -> None:
     """End `graph` in rows of detections.
 
@@ -101,10 +105,12 @@ def graft_corners(
         boxes: (N, boxes, 4) corners x1, y1, x2, y2.
         extent: (height, width) of the picture in the unit of the boxes.
         suppression: what the layer does.
+        bound: why the boxes hold for a picture of this size alone, if they do.
     """
     images, count = boxes.shape[:2]
     conf = add_node(graph, "Flatten", "mbox_conf_flatten", [scores], [images, count * scores.shape[2]], axis=1)
     if extent != (1.0, 1.0):
+        bound = bound or "corners divided by the size of the picture"
         height, width = extent
         factors = np.array([1 / width, 1 / height] * 2 if width != height else 1 / width, np.float32)
         boxes = add_node(graph, "Mul", "mbox_parts", [boxes, gs.Constant("mbox_parts/factors", factors)], boxes.shape)
@@ -118,6 +124,8 @@ def graft_corners(
         outputs=[result],
         attrs=suppression.attributes("CORNER"),
     )
+    if bound:
+        bind(graph.nodes[-1], bound)
     end_at(graph, [result])
     add_functions(graph)
 

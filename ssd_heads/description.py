@@ -25,6 +25,7 @@ class Head:
         ratios: the generator's aspect ratios.
         clip: whether the generator clips its anchors.
         predictors: names of the class and the box predictor.
+        beyond: the anchors of a map with one more row and one more column, where the source has them.
     """
 
     index: int
@@ -35,6 +36,7 @@ class Head:
     ratios: tuple[float, ...]
     clip: bool
     predictors: tuple[str, str]
+    beyond: Floats | None = None
 
     @property
     def boxes_per_cell(self) -> int:
@@ -81,6 +83,7 @@ class SSDDescription:
         nms_topk: number of boxes that enter suppression; 0 or less for all.
         post_nms: number of boxes that are reported; 0 or less for all.
         best_class: whether a box has a score for its best class only.
+        in_pixels: whether the anchors are counted in pixels, so that a picture of another size has the same.
     """
 
     name: str
@@ -94,6 +97,7 @@ class SSDDescription:
     nms_topk: int
     post_nms: int
     best_class: bool = False
+    in_pixels: bool = True
 
     @property
     def box_count(self) -> int:

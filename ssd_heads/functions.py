@@ -244,6 +244,8 @@ FUNCTIONS = {
     "DetectionOutput": DETECTION_OUTPUT,
     "CornerDetectionOutput": CORNER_DETECTION_OUTPUT,
 }
+ALL = 2**31 - 1
+"""For `top_k` and `keep_top_k`: however many boxes there are."""
 DETECTION_OUTPUTS = ("DetectionOutput", "CornerDetectionOutput")
 
 

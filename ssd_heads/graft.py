@@ -8,9 +8,10 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.onnx2caffe.sizes.marks import bind, bind_axes
 from gluon2caffe.ssd_heads.corner_heads import best_class_only
 from gluon2caffe.ssd_heads.description import Head, SSDDescription
-from gluon2caffe.ssd_heads.functions import DOMAIN, add_functions
+from gluon2caffe.ssd_heads.functions import ALL, DOMAIN, add_functions
 from gluon2caffe.ssd_heads.picture import picture
 from gluon2caffe.ssd_heads.prior_boxes import Doubles, PriorBox, PriorPlan, constant_priors, plan_prior_box
 
@@ -164,21 +165,26 @@ def _prior_boxes(
     """One PriorBox node per feature map, joined."""
     data = picture(graph)
     made = []
+    why = "anchors of one row or column" if description.in_pixels else "anchors that are parts of the picture"
     for head, plan, tensor in zip(description.heads, plans, boxes, strict=True):
         maker = tensor.inputs[0]
         feature = maker.inputs[0] if maker.op == "Conv" and maker.inputs[0].shape[2:] == tensor.shape[2:] else tensor
         name = f"{feature.name}_mbox_priorbox"
         shape = [1, 2, head.box_count * 4]
-        made.append(
-            graph.layer(
-                op="PriorBox",
-                domain=DOMAIN,
-                name=name,
-                inputs=[feature, data],
-                outputs=[gs.Variable(name, np.float32, shape)],
-                attrs=prior_box_attributes(plan.layer),
-            )[0]
+        prior_boxes = gs.Node(
+            op="PriorBox",
+            domain=DOMAIN,
+            name=name,
+            inputs=[feature, data],
+            outputs=[gs.Variable(name, np.float32, shape)],
+            attrs=prior_box_attributes(plan.layer),
         )
+        if not description.in_pixels:
+            bind(prior_boxes, why)
+        elif plan.bound:
+            bind_axes(prior_boxes, plan.bound, why)
+        graph.nodes.append(prior_boxes)
+        made += prior_boxes.outputs
     if len(made) == 1:
         return made[0]
     total = gs.Variable("mbox_priorbox", np.float32, [1, 2, description.box_count * 4])
@@ -216,7 +222,7 @@ def _detection_output(
     loc = gs.Variable("mbox_loc", np.float32, [batch, boxes * 4])
     graph.layer(op="Flatten", name=loc.name, inputs=[box_output], outputs=[loc], attrs={"axis": 1})
     result = gs.Variable("detection_out", np.float32, [1, 1, "detections", 7])
-    graph.layer(
+    ending = gs.Node(
         op="DetectionOutput",
         domain=DOMAIN,
         name=result.name,
@@ -224,24 +230,24 @@ def _detection_output(
         outputs=[result],
         attrs=detection_attributes(description),
     )
+    if isinstance(priors, gs.Constant):
+        bind(ending, "priors that are constants")
+    graph.nodes.append(ending)
     graph.outputs = [result]
 
 
 def detection_attributes(description: SSDDescription) -> dict[str, Any]:
     """The attributes of the ONNX node, every field of the Caffe layer written out.
 
-    "All boxes" is written as their number: -1 is not safe on every reader. Suppression that is switched off is an
-    overlap of 1, which no two boxes exceed.
+    Suppression that is switched off is an overlap of 1, which no two boxes exceed.
     """
-    boxes = description.box_count
-    everything = boxes * len(description.classes)
     return {
         "num_classes": len(description.classes) + 1,
         "share_location": 1,
         "background_label_id": 0,
         "code_type": "CENTER_SIZE",
         "nms_threshold": 1.0 if description.nms_threshold is None else description.nms_threshold,
-        "top_k": min(description.nms_topk, boxes) if description.nms_topk > 0 else boxes,
-        "keep_top_k": min(description.post_nms, everything) if description.post_nms > 0 else everything,
+        "top_k": description.nms_topk if description.nms_topk > 0 else ALL,
+        "keep_top_k": description.post_nms if description.post_nms > 0 else ALL,
         "confidence_threshold": description.score_threshold,
     }

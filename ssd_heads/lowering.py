@@ -11,7 +11,7 @@ from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError
 from gluon2caffe.onnx2caffe.registry import lowering
 from gluon2caffe.onnx2caffe.targets.remedy import target_with
-from gluon2caffe.ssd_heads.functions import DOMAIN
+from gluon2caffe.ssd_heads.functions import ALL, DOMAIN
 
 
 def _require_layer(net: NetBuilder, kind: str) -> None:
@@ -19,7 +19,7 @@ def _require_layer(net: NetBuilder, kind: str) -> None:
         raise UnsupportedNodeError(f"the target {net.profile.name!r} has no {kind} layer", target_with(kind))
 
 
-@lowering("PriorBox", domain=DOMAIN)
+@lowering("PriorBox", domain=DOMAIN, follows=True)
 def prior_box(node: Node, net: NetBuilder) -> Blob:
     """PriorBox, with every field written: readers' defaults differ."""
     _require_layer(net, "PriorBox")
@@ -45,7 +45,7 @@ def prior_box(node: Node, net: NetBuilder) -> Blob:
     return net.one("PriorBox", [feature, image], prior_box_param=fields)
 
 
-@lowering("DetectionOutput", domain=DOMAIN)
+@lowering("DetectionOutput", domain=DOMAIN, follows=True)
 def detection_output(node: Node, net: NetBuilder) -> Blob:
     """DetectionOutput, with every field written."""
     _require_layer(net, "DetectionOutput")
@@ -54,7 +54,7 @@ def detection_output(node: Node, net: NetBuilder) -> Blob:
     return _detection_output(node, net, [loc, conf, priors], "CENTER_SIZE")
 
 
-@lowering("CornerDetectionOutput", domain=DOMAIN)
+@lowering("CornerDetectionOutput", domain=DOMAIN, follows=True)
 def corner_detection_output(node: Node, net: NetBuilder) -> Blob:
     """DetectionOutput whose boxes are corners already: with code_type CORNER, priors of 0 and variances of 1."""
     _require_layer(net, "DetectionOutput")
@@ -67,18 +67,34 @@ def corner_detection_output(node: Node, net: NetBuilder) -> Blob:
 
 
 def _detection_output(node: Node, net: NetBuilder, bottoms: list[Blob], code: str) -> Blob:
-    keep = node.attr("keep_top_k", -1)
+    loc = bottoms[0]
+    classes = node.attr("num_classes", 0)
+    boxes = loc.shape[1] // 4
+    top_k = _limit(net, loc, node.attr("top_k", ALL), boxes, 1)
+    keep = _limit(net, loc, node.attr("keep_top_k", ALL), boxes, max(1, classes - 1))
     fields: dict[str, Any] = {
-        "num_classes": node.attr("num_classes", 0),
+        "num_classes": classes,
         "share_location": bool(node.attr("share_location", 1)),
         "background_label_id": node.attr("background_label_id", 0),
-        "nms_param": {"nms_threshold": node.attr("nms_threshold", 0.3), "top_k": node.attr("top_k", -1)},
+        "nms_param": {"nms_threshold": node.attr("nms_threshold", 0.3), "top_k": top_k},
         "code_type": node.attr("code_type", code),
         "keep_top_k": keep,
         "confidence_threshold": node.attr("confidence_threshold", 0.01),
     }
     top = (1, 1, max(1, keep), 7)
     return net.one("DetectionOutput", bottoms, top, detection_output_param=fields)
+
+
+def _limit(net: NetBuilder, loc: Blob, limit: int, boxes: int, each: int) -> int:
+    """How many of `each` candidates per box go on: at most as many as there are, since -1 is not safe on every reader.
+
+    Then the file holds for no more boxes than that, unless it is for any size.
+    """
+    everything = boxes * each
+    if 0 <= limit < everything or net.options.sizes == "any":
+        return limit if limit >= 0 else ALL
+    net.sizes.at_most(loc, 1, 4 * boxes, "as many boxes are kept as there are")
+    return everything
 
 
 def _constant_priors(net: NetBuilder, like: Blob, priors: layers.Array) -> Blob:

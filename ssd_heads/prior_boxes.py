@@ -13,7 +13,7 @@ predictors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -67,12 +67,14 @@ class PriorPlan:
         order: box i of the layer is box order[i] of the net.
         scale: (boxes per cell, 4) factors of the box predictions, in the layer's order.
         bias: (boxes per cell, 4) added after that.
+        bound: axes of the feature map (2 for rows, 3 for columns) whose lengths the layer holds for.
     """
 
     layer: PriorBox
     order: tuple[int, ...]
     scale: Doubles
     bias: Doubles
+    bound: tuple[int, ...] = ()
 
 
 def plan_prior_box(head: Head, image_size: tuple[int, int], variances: tuple[float, float, float, float]) -> PriorPlan:
@@ -90,9 +92,27 @@ def plan_prior_box(head: Head, image_size: tuple[int, int], variances: tuple[flo
     var = np.array(variances, np.float64)
     scale = np.concatenate([own / written, np.ones_like(own)], axis=1)
     bias = np.concatenate([shift / (written * var[:2]), np.log(own / written) / var[2:]], axis=1)
-    plan = PriorPlan(layer, order, scale, bias)
+    plan = PriorPlan(layer, order, scale, bias, _bound_axes(head))
     _require_same(plan, head, image_size)
+    if head.beyond is not None and not _apart(plan, _longer(head), image_size) <= TOLERANCE:
+        return replace(plan, bound=(2, 3))
     return plan
+
+
+def _bound_axes(head: Head) -> tuple[int, ...]:
+    """The axes along which there is one place, whose step could only be guessed."""
+    return (
+        ()
+        if head.beyond is not None
+        else tuple(axis + 2 for axis, count in enumerate(head.feature_shape) if count == 1)
+    )
+
+
+def _longer(head: Head) -> Head:
+    """The head on a map of one more row and one more column."""
+    assert head.beyond is not None
+    rows, columns = head.beyond.shape[:2]
+    return replace(head, anchors=head.beyond, feature_shape=(rows, columns), beyond=None)
 
 
 def _grid(head: Head, image_size: tuple[int, int]) -> tuple[Doubles, Doubles, tuple[float, float], float]:
@@ -100,8 +120,10 @@ def _grid(head: Head, image_size: tuple[int, int]) -> tuple[Doubles, Doubles, tu
     anchors = head.anchors.astype(np.float64)
     rows, columns = head.feature_shape
     first = anchors[0, 0, 0]
-    step_y = (anchors[-1, 0, 0, 1] - first[1]) / (rows - 1) if rows > 1 else 2 * first[1]
-    step_x = (anchors[0, -1, 0, 0] - first[0]) / (columns - 1) if columns > 1 else 2 * first[0]
+    down = anchors[:, 0, 0, 1] if rows > 1 or head.beyond is None else head.beyond[:2, 0, 0, 1].astype(np.float64)
+    right = anchors[0, :, 0, 0] if columns > 1 or head.beyond is None else head.beyond[0, :2, 0, 0].astype(np.float64)
+    step_y = (down[-1] - down[0]) / (len(down) - 1) if len(down) > 1 else 2 * first[1]
+    step_x = (right[-1] - right[0]) / (len(right) - 1) if len(right) > 1 else 2 * first[0]
     # A step of 0 would mean "image / feature map" to Caffe.
     step = (
         _clean(step_y) if step_y > 0 else image_size[0] / rows,
@@ -161,14 +183,19 @@ def absorbed_anchors(plan: PriorPlan, head: Head) -> Doubles:
 
 
 def _require_same(plan: PriorPlan, head: Head, image_size: tuple[int, int]) -> None:
-    extent = np.array([image_size[1], image_size[0], image_size[1], image_size[0]], np.float64)
-    apart = float(np.max(np.abs(absorbed_anchors(plan, head) - head.anchors) / extent))
+    apart = _apart(plan, head, image_size)
     if not apart <= TOLERANCE:
         kind = f"{head.generator}, clipped" if head.clip else head.generator
         raise SourceError(
             f"The anchors of feature map {head.index} ({kind}) are no regular grid of equal boxes: a PriorBox layer "
             f"would be off by {apart:.1g} of the image. priors='constant' writes them as constants."
         )
+
+
+def _apart(plan: PriorPlan, head: Head, image_size: tuple[int, int]) -> float:
+    """The largest distance of the layer's boxes from the net's own, as a part of the image."""
+    extent = np.array([image_size[1], image_size[0], image_size[1], image_size[0]], np.float64)
+    return float(np.max(np.abs(absorbed_anchors(plan, head) - head.anchors) / extent))
 
 
 def constant_priors(heads: tuple[Head, ...], image_size: tuple[int, int], variances: tuple[float, ...]) -> Floats:

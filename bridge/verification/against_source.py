@@ -16,7 +16,7 @@ from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
 from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.options import ConversionKeywords, ConversionOptions, conversion_options
-from gluon2caffe.bridge.verification.at_sizes import Size, compare_at_sizes, drawn_sizes
+from gluon2caffe.bridge.verification.at_sizes import Size, compare_at_sizes
 from gluon2caffe.bridge.verification.detectors import Run, compare_detectors
 from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.model_inputs import Samples, model_inputs
@@ -94,15 +94,21 @@ def verify(
     raw = model_inputs(samples, loaded, source, seed)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
+        # None: to be drawn.
+        draws = at_sizes is None and loaded.options.sizes == "any"
+        wanted = None if draws else tuple(at_sizes or ())
         if loaded.heads is not None and (loaded.options.heads != "raw" or kind_of_block(source) is None):
             report = compare_detectors(run, source, loaded.heads)
             if any(not row.passed for row in report.rows):
                 report = decided_by_raw_heads(report, run, source, loaded.heads, tolerance)
+            if wanted != () and loaded.options.heads == "raw":
+                note = "Other sizes were not compared: what decodes raw predictions is for the size of the conversion."
+                report = replace(report, notes=(*report.notes, note))
+            elif wanted != ():
+                return compare_at_sizes(report, run, source, wanted, tolerance, loaded.heads)
         else:
             report = compare_outputs(run, source, tolerance)
-            follows = loaded.options.sizes == "any"
-            wanted = drawn_sizes(loaded.sizes, loaded.inputs) if at_sizes is None and follows else at_sizes or ()
-            if wanted:
+            if wanted != ():
                 return compare_at_sizes(report, run, source, wanted, tolerance)
         bad = next((row.reader for row in report.rows if not row.passed), None)
         if bad is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -62,6 +63,36 @@ def compare_detectors(run: Run, source: Source, heads: Heads) -> Report:
     return Report(tolerance=SCORE_TOLERANCE, rows=rows, failed=failed, skipped=skipped)
 
 
+def rows_at(
+    run: Run,
+    source: Source,
+    heads: Heads,
+    raw: Mapping[str, FloatArray],
+    results: Mapping[str, Mapping[str, FloatArray] | ReaderError],
+    expected: Sequence[FloatArray],
+    words: str,
+) -> list[Row]:
+    """The rows of a detector that was fed inputs of another shape; outputs are called `name @ 225×231: scores`.
+
+    `expected` is what the source gives, as `source_arrays` does.
+    """
+    ((name, array),) = raw.items()
+    shape = array.shape
+    (output,), (blob,) = run.model.outputs, run.model.outputs.values()
+    model = replace(run.model, options=replace(run.model.options, input_shape={name: shape}))
+    heads = replace(heads, image_size=(shape[2], shape[3]))
+    reference = heads.read(expected)
+    rows: list[Row] = []
+    for reader, result in results.items():
+        if isinstance(result, ReaderError):
+            found = DetectionDifference(0, 0, math.inf, math.inf, str(result))
+        else:
+            is_cut = partial(_is_cut, source, raw, model, heads)
+            found = _compare(reference, _found(result, model, heads), heads, is_cut)
+        rows += _rows(reader, f"{output} @ {words}", blob, found, shape)
+    return rows
+
+
 def _found(blobs: Mapping[str, FloatArray], model: Conversion, heads: Heads) -> Detections:
     """What a reader found: rows of detections, or raw predictions that are decoded here."""
     outputs = {output: blobs[blob] for output, blob in model.outputs.items()}
@@ -81,17 +112,21 @@ def _compare(reference: Detections, found: Detections, heads: Heads, is_cut: Cal
 
 def source_detections(source: Source, sample: Mapping[str, FloatArray], model: Conversion, heads: Heads) -> Detections:
     """What the source finds in one sample of the model's raw input."""
-    return heads.read(_source_arrays(source, sample, model, heads))
+    return heads.read(source_arrays(source, sample, model, heads))
 
 
-def _source_arrays(
-    source: Source, sample: Mapping[str, FloatArray], model: Conversion, heads: Heads
+def source_arrays(
+    source: Source,
+    sample: Mapping[str, FloatArray],
+    model: Conversion,
+    heads: Heads,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> list[FloatArray]:
     """What the source gives: its outputs, or the tensors that its heads name."""
     return source_outputs(
         source,
         sample,
-        model.inputs,
+        model.inputs if shapes is None else shapes,
         preprocessing=model.preprocessing,
         outputs=list(heads.fetch) or None,
         softmax=False,

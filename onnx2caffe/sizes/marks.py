@@ -7,13 +7,14 @@ The marks are attributes of the objects, as the record of sources is: passes mov
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
-_NODE, _CONSTANT, _LIKE = "size_reasons", "from_size", "cut_like"
+_NODE, _AXES, _CONSTANT, _LIKE = "size_reasons", "size_axes", "from_size", "cut_like"
 
 
 def bind(node: gs.Node, why: str) -> None:
@@ -31,6 +32,17 @@ def hand_on(node: gs.Node, other: gs.Node) -> None:
     """Let `other`, which does the work of `node` from now on, depend on what `node` does."""
     for reason in bound_by(node):
         bind(other, reason)
+
+
+def bind_axes(node: gs.Node, axes: Iterable[int], why: str) -> None:
+    """Say that what `node` computes depends on the lengths of these axes of its first input."""
+    setattr(node, _AXES, (*bound_axes_of(node), (tuple(axes), why)))
+
+
+def bound_axes_of(node: gs.Node) -> tuple[tuple[tuple[int, ...], str], ...]:
+    """Axes of the first input of `node` that it depends on, and why."""
+    bound: tuple[tuple[tuple[int, ...], str], ...] = getattr(node, _AXES, ())
+    return bound
 
 
 def mark_constant(tensor: gs.Tensor, places: npt.ArrayLike = True) -> None:

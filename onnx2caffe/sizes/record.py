@@ -27,8 +27,8 @@ LONGEST_WALK = 1 << 14
 class Reliance:
     """A length that a lowering relies on: that of `axis` of `blob`, less that of `minus` where it is given.
 
-    It holds for a length of at least `least` whose remainder by `modulus` is one of `remainders`; with modulus 0 the
-    length itself must be one of them. `why` says which decision rests on it.
+    It holds for a length from `least` to `most` (0 for no limit) whose remainder by `modulus` is one of `remainders`;
+    with modulus 0 the length itself must be one of them. `why` says which decision rests on it.
     """
 
     blob: str
@@ -38,11 +38,12 @@ class Reliance:
     why: str
     least: int = 0
     minus: tuple[str, int] | None = None
+    most: int = 0
 
     def holds(self, length: int) -> bool:
         """Whether it holds for a length."""
         rest = length % self.modulus if self.modulus else length
-        return rest in self.remainders and length >= self.least
+        return rest in self.remainders and length >= self.least and (not self.most or length <= self.most)
 
 
 @dataclass
@@ -88,6 +89,10 @@ class SizeRecord:
         """Rely on a least length of `axis`."""
         if least > 1:
             self._add(Reliance(blob.name, axis, 1, frozenset({0}), why, least))
+
+    def at_most(self, blob: HasShape, axis: int, most: int, why: str) -> None:
+        """Rely on a greatest length of `axis`."""
+        self._add(Reliance(blob.name, axis, 1, frozenset({0}), why, most=most))
 
     def difference(self, blob: HasShape, other: HasShape, axis: int, why: str) -> None:
         """Rely on by how much `axis` of `blob` is longer than that of `other`."""

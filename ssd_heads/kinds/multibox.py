@@ -63,7 +63,8 @@ class MultiBoxHeads(PriorHeads):
             topk=described.nms_topk,
             post_nms=-1,
         )
-        graft_corners(graph, scores, _decoded(graph, box_output, described), (1.0, 1.0), suppression)
+        boxes = _decoded(graph, box_output, described)
+        graft_corners(graph, scores, boxes, (1.0, 1.0), suppression, "anchors that are parts of the picture")
 
     def _end_at_predictions(self, graph: gs.Graph) -> None:
         classes, boxes = self.ends
@@ -190,6 +191,7 @@ def _describe(graph: gs.Graph, node: gs.Node, class_output: gs.Tensor, box_outpu
         nms_topk=int(attrs.get("nms_topk", -1)),
         post_nms=-1,
         best_class=True,
+        in_pixels=False,
     )
 
 

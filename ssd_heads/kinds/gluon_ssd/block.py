@@ -162,6 +162,11 @@ def _channels(net: Any, predictors: list[Any], shape: tuple[int, ...]) -> list[i
 
 def _head(index: int, feature: tuple[int, int], generator: Any, predictors: tuple[str, str]) -> Head:
     anchors = _anchors(index, feature, generator)
+    try:
+        beyond = _anchors(index, (feature[0] + 1, feature[1] + 1), generator)
+    except SourceError:
+        # It has no more of them.
+        beyond = None
     return Head(
         index=index,
         feature_shape=feature,
@@ -171,6 +176,7 @@ def _head(index: int, feature: tuple[int, int], generator: Any, predictors: tupl
         ratios=tuple(float(ratio) for ratio in getattr(generator, "_ratios", ())),
         clip=bool(getattr(generator, "_clip", False)),
         predictors=predictors,
+        beyond=beyond,
     )
 
 

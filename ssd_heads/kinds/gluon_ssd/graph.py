@@ -7,6 +7,8 @@ predictions, in double precision, gives anchors and variances exactly, and wheth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_graphsurgeon as gs
 
@@ -130,25 +132,42 @@ def _decoder(rows: NMSRows, start: gs.Tensor) -> tuple[Floats, tuple[float, floa
 def _heads(rows: NMSRows, class_output: gs.Tensor, box_output: gs.Tensor, anchors: Floats) -> tuple[Head, ...]:
     maps = zip(predictions(class_output), predictions(box_output), strict=True)
     heads, first = [], 0
+    grids = [part.values for part in ancestors(rows.corners[0].tensor) if isinstance(part, gs.Constant)]
     for index, (classes, boxes) in enumerate(maps):
         height, width = (int(length) for length in boxes.shape[2:])
         count = height * width * (int(boxes.shape[1]) // 4)
+        own = anchors[first : first + count].reshape(height, width, -1, 4)
         heads.append(
             Head(
                 index=index,
                 feature_shape=(height, width),
-                anchors=anchors[first : first + count].reshape(height, width, -1, 4),
+                anchors=own,
                 generator="constant anchors",
                 sizes=(),
                 ratios=(),
                 clip=False,
                 predictors=(classes.inputs[0].name, boxes.inputs[0].name),
+                beyond=_beyond(grids, own),
             )
         )
         first += count
     if first != rows.boxes:
         raise SourceError(f"The feature maps predict {first} boxes, the anchors are {rows.boxes}.")
     return tuple(heads)
+
+
+def _beyond(grids: Sequence[Floats], anchors: Floats) -> Floats | None:
+    """The anchors of a map of one more row and column, from the grid that the map's own are cut from.
+
+    GluonCV keeps grids of shape (1, 1, rows, columns, 4·boxes), larger than any map that is expected.
+    """
+    rows, columns, boxes, _ = anchors.shape
+    for grid in grids:
+        if grid.ndim == 5 and grid.shape[:2] == (1, 1) and grid.shape[4] == 4 * boxes:
+            cut = grid[0, 0, : rows + 1, : columns + 1].reshape(*grid[0, 0, : rows + 1, : columns + 1].shape[:2], -1, 4)
+            if cut.shape[:2] == (rows + 1, columns + 1) and np.allclose(cut[:rows, :columns], anchors, rtol=1e-5):
+                return np.asarray(cut, np.float32)
+    return None
 
 
 def _maker(tensor: gs.Tensor) -> gs.Node | None:

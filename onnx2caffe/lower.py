@@ -19,6 +19,7 @@ from gluon2caffe.onnx2caffe.model import CaffeModel
 from gluon2caffe.onnx2caffe.node import Node, UnsupportedNodeError, is_static
 from gluon2caffe.onnx2caffe.registry import Lowering, find_lowering, says_its_sizes
 from gluon2caffe.onnx2caffe.sizes import ShapeProgram
+from gluon2caffe.onnx2caffe.sizes.loud import fail_at_other_sizes
 from gluon2caffe.onnx2caffe.sizes.marks import bound_axes_of, bound_by, like_of
 from gluon2caffe.onnx2caffe.targets import Fault, profile_named
 from gluon2caffe.onnx2caffe.targets.check import require_fields
@@ -166,6 +167,7 @@ def assemble(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> CaffeM
         shape_program=ShapeProgram(inputs, net.layers, outputs.values(), net.sizes),
     )
     tidy(model, net.profile)
+    fail_at_other_sizes(model, net.profile)
     for layer in model.layers:
         require_fields(net.profile, layer.message)
     made = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.outputs)]

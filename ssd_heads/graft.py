@@ -222,7 +222,7 @@ def _detection_output(
     loc = gs.Variable("mbox_loc", np.float32, [batch, boxes * 4])
     graph.layer(op="Flatten", name=loc.name, inputs=[box_output], outputs=[loc], attrs={"axis": 1})
     result = gs.Variable("detection_out", np.float32, [1, 1, "detections", 7])
-    ending = gs.Node(
+    graph.layer(
         op="DetectionOutput",
         domain=DOMAIN,
         name=result.name,
@@ -230,9 +230,6 @@ def _detection_output(
         outputs=[result],
         attrs=detection_attributes(description),
     )
-    if isinstance(priors, gs.Constant):
-        bind(ending, "priors that are constants")
-    graph.nodes.append(ending)
     graph.outputs = [result]
 
 

@@ -103,6 +103,7 @@ def _constant_priors(net: NetBuilder, like: Blob, priors: layers.Array) -> Blob:
     Readers have no layer for a constant in common. Each image of a batch gets the same row; they read the first.
     """
     values = priors.reshape(-1).astype(np.float32)
+    net.sizes.fix("priors that are constants")
     one = layers.inner_product(net, like, np.zeros((1, like.shape[1]), np.float32), None, part="nothing")
     flat = layers.inner_product(net, one, np.zeros((values.size, 1), np.float32), values, part="priors")
     return layers.reshape(net, flat, (like.shape[0], 2, values.size // 2), part="prior_rows")

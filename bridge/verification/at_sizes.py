@@ -64,8 +64,10 @@ def drawn_sizes(sizes: Sizes | None, inputs: Mapping[str, Shape]) -> Sequence[Si
     height, width = sizes.axes[name]
     least = (height.least, width.least)
     near = [(h + shape[2], w + shape[3]) for h, w in ((1, 1), (0, 7), (6, 1), (9, 32), (32, 0), (-1, 2), (-8, -5))]
-    pairs = [pair for pair in (least, *near) if min(pair) > 0 and sizes.includes({name: (*shape[:2], *pair)})]
-    found: list[Size] = [*dict.fromkeys(pairs)][:DRAWN]
+    pairs: list[Size] = [
+        pair for pair in (least, *near) if min(pair) > 0 and sizes.includes({name: (*shape[:2], *pair)})
+    ]
+    found = list(dict.fromkeys(pairs))[:DRAWN]
     if sizes.any_batch and len(found) > 2:
         found[2] = (2 if shape[0] == 1 else 1, shape[1], *found[2])
     return found

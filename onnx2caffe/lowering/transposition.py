@@ -11,17 +11,27 @@ from gluon2caffe.onnx2caffe.lowering.axes import MOST_PIECES, join
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 from gluon2caffe.onnx2caffe.targets.remedy import target_with
 
+# Values that are copied in no time to speak of.
+FEW = 2**14
+
 
 def transpose(net: NetBuilder, x: Blob, order: Sequence[int], *, part: str = "") -> Blob:
     """Axis i of the top is axis order[i] of `x`; a Reshape where only axes of length 1 move."""
     top = tuple(x.shape[axis] for axis in order)
     long = [axis for axis in order if x.shape[axis] != 1 or axis == 0]
-    if long == sorted(long) and (order[0] == 0 or x.shape[0] == 1):
+    follows = order[0] == 0 and _follows(net, x)
+    if long == sorted(long) and (order[0] == 0 or x.shape[0] == 1) and not follows:
         net.sizes.exact(x, _moving(x, order, long), "only axes of length 1 move")
         return layers.reshape(net, x, top, part=part)
     if net.profile.has("Permute"):
         return layers.permute(net, x, order, part=part)
     return layers.reshape(net, _by_swaps(net, x, order), top, part=part or "shape")
+
+
+def _follows(net: NetBuilder, x: Blob) -> bool:
+    """Whether a Permute stands where a Reshape would do at this size: it holds at every size, and costs a copy."""
+    few = x.rank == 4 and prod(x.shape) <= FEW
+    return net.profile.has("Permute") and (few or net.options.sizes == "any")
 
 
 def _moving(x: Blob, order: Sequence[int], long: Sequence[int]) -> list[int]:

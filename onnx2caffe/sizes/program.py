@@ -58,6 +58,10 @@ _LENGTHS = {
 }
 
 
+# Layers whose weights do not fit other lengths: OpenCV 4.11, BVLC Caffe and Caffe-SSD all refuse them.
+_FAIL = frozenset(("Bias", "InnerProduct", "Scale"))
+
+
 class ShapeProgram:
     """What a net makes of the shapes of its inputs, and what it relies on while it is fed others.
 
@@ -118,22 +122,34 @@ class ShapeProgram:
         """
         if dict(inputs) == self.inputs:
             return []
-        problems = list(self.fixed)
+        known, found = self._walk(inputs)
+        problems = [*self.fixed, *(problem for problem, _ in found)]
+        for place, other, reliance in self._reliances:
+            if not _holds(reliance, known[place], None if other is None else known[other]):
+                problems.append(reliance.why)
+        return list(dict.fromkeys(problems))
+
+    def tops(self, inputs: Shapes) -> tuple[dict[str, Shape], bool]:
+        """Blob -> its shape when the net is fed inputs of these shapes, and whether a layer fails on them."""
+        known, found = self._walk(inputs)
+        shapes = {name: shape for name, place in self._places.items() if (shape := known[place]) is not None}
+        return shapes, any(fails for _, fails in found)
+
+    def _walk(self, inputs: Shapes) -> tuple[list[Shape | None], list[tuple[str, bool]]]:
+        """The shape at each place, and what does not hold of the layers' bottoms, and whether the layer fails on it."""
         known: list[Shape | None] = [None] * self._count
         known[: len(self.inputs)] = [inputs[name] for name in self.inputs]
+        problems = []
         for step in self._steps:
             given = tuple([known[place] for place in step.bottoms])
             if None in given:
                 continue
             tops, problem = step.run(given)  # type: ignore[arg-type]
             if problem:
-                problems.append(problem)
+                problems.append((problem, step.message.type in _FAIL or None in tops))
             for place, top in zip(step.tops, tops, strict=True):
                 known[place] = top
-        for place, other, reliance in self._reliances:
-            if not _holds(reliance, known[place], None if other is None else known[other]):
-                problems.append(reliance.why)
-        return list(dict.fromkeys(problems))
+        return known, problems
 
 
 def _holds(reliance: Reliance, shape: Shape | None, other: Shape | None) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from gluon2caffe.onnx2caffe.sizes.program import Shape, ShapeProgram
@@ -229,19 +229,19 @@ class Sizes:
 
     def _holds_together(self, axes: Mapping[str, Sequence[AxisSizes]]) -> bool:
         """Whether sizes that hold on each axis by itself hold on all of them at once."""
+        return not any(self._program.broken(shapes) for shapes in self._examples(axes))
+
+    def examples(self) -> Iterator[dict[str, Shape]]:
+        """Some of the input shapes at which the model is exact: the least sizes, others, and far larger ones."""
+        return self._examples(self.axes)
+
+    def _examples(self, axes: Mapping[str, Sequence[AxisSizes]]) -> Iterator[dict[str, Shape]]:
         flat = [(name, i) for name, each in axes.items() for i in range(len(each))]
-        if not flat:
-            return True
-        choices = [_witnesses(axes[name][i]) for name, i in flat]
-        for tried, sizes in enumerate(product(*choices)):
-            if tried == MOST_PAIRS:
-                break
+        for sizes in islice(product(*(_witnesses(axes[name][i]) for name, i in flat)), MOST_PAIRS):
             shapes = {name: list(shape) for name, shape in self._program.inputs.items()}
             for (name, i), size in zip(flat, sizes, strict=True):
                 shapes[name][2 + i] = size
-            if self._program.broken({name: tuple(shape) for name, shape in shapes.items()}):
-                return False
-        return True
+            yield {name: tuple(shape) for name, shape in shapes.items()}
 
     def _words_of(self, name: str, axes: Sequence[AxisSizes]) -> str:
         prefix = f"{name} " if len(self._inputs) > 1 else ""

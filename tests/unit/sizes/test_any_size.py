@@ -101,7 +101,7 @@ def test_verify_runs_at_other_sizes() -> None:
     any_size = gluon2caffe.verify(gluon2caffe.to_caffe(source, sizes="any"), source)
     assert any_size.passed
     outputs = {row.output for row in any_size.rows}
-    assert outputs == {"y", "y @ 4×4", "y @ 11×11", "y @ 10×17", "y @ 16×11", "y @ 19×42"}
+    assert outputs == {"y", "y @ 4×4", "y @ 11×11", "y @ 2×3×10×17", "y @ 16×11", "y @ 19×42"}
 
 
 def test_sizes_are_checked() -> None:

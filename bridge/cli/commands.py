@@ -14,6 +14,7 @@ from gluon2caffe.bridge.cli.doctor import doctor
 from gluon2caffe.bridge.cli.inspect import inspect
 from gluon2caffe.bridge.cli.onnx import onnx
 from gluon2caffe.bridge.cli.program import Program
+from gluon2caffe.bridge.cli.ranges import ranges
 from gluon2caffe.bridge.cli.readers import readers
 from gluon2caffe.bridge.cli.verify import verify
 
@@ -62,5 +63,6 @@ commands.add_command(convert)
 commands.add_command(doctor)
 commands.add_command(inspect)
 commands.add_command(onnx)
+commands.add_command(ranges)
 commands.add_command(readers)
 commands.add_command(verify)

@@ -68,11 +68,12 @@ def test_help_takes_less_than_half_a_second(folder: Path) -> None:
 def test_help_shows_examples_and_commands(folder: Path) -> None:
     lines = _python("-m", "gluon2caffe", "--help", cwd=folder).stdout.splitlines()
     assert "    gluon2caffe convert resnet50_v1 -o resnet50" in lines
-    assert [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line][:6] == [
+    assert [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line][:7] == [
         "convert",
         "doctor",
         "inspect",
         "onnx",
+        "ranges",
         "readers",
         "verify",
     ]

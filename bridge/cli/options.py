@@ -101,8 +101,8 @@ def readers_option(command: Command) -> Command:
         multiple=True,
         metavar="A,B",
         callback=parse_readers,
-        help=f"Verify on these readers: {', '.join(READER_NAMES)}.  [default: those that are ready, see `gluon2caffe "
-        "readers`]",
+        help=f"Verify on these readers: {', '.join(READER_NAMES)}.  [default: the target's own if it is ready, else "
+        "OpenCV and the Caffes]",
     )(command)
 
 

@@ -61,8 +61,9 @@ def verify(
 ) -> int:
     """Compare the saved pair PREFIX.prototxt and PREFIX.caffemodel with its SOURCE.
 
-    The files are run on the readers that are ready (`gluon2caffe readers` lists them), and the source in MXNet or
-    onnxruntime. Give the options with which the pair was converted, except --input-shape, which the files have.
+    The files are run on the target's own reader where it is ready (`gluon2caffe readers` lists them), else on OpenCV
+    and the Caffes, and the source in MXNet or onnxruntime. Give the options with which the pair was converted, except
+    --input-shape, which the files have.
 
     The exit status is 1 where an output differs, a reader fails, or there is none.
     """

@@ -110,11 +110,20 @@ class Inspection:
         """Whether the target can compute all of it, in a sentence; if not, a line for each refusal with its remedy."""
         title = profile_named(self.target).title
         if self.convertible:
-            return f"{title} can compute all of it."
+            return "\n".join([f"{title} can compute all of it.", *self.reservations])
         count, kind = len(self.refusals), "node" if self.nodes else "layer"
         head = f"{count} {kind}{'s' if count > 1 else ''} cannot be computed exactly by {title}:"
         tail = [] if self.cut is None else [str(self.cut)]
-        return "\n".join([head, *(f"  - {refusal}" for refusal in self.refusals), *tail])
+        return "\n".join([head, *(f"  - {refusal}" for refusal in self.refusals), *tail, *self.reservations])
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """What to know of a target that was never run: that, and the documents that it rests on."""
+        profile = profile_named(self.target)
+        if profile.measured:
+            return ()
+        head = f"Nothing for {profile.title} was run: no reader was at hand. The target {self.target!r} rests on:"
+        return (head, *(f"  - {source}" for source in profile.sources))
 
     @property
     def macs(self) -> int:
@@ -132,6 +141,7 @@ class Inspection:
             "convertible": self.convertible,
             "macs": self.macs,
             "uncounted_layers": list(self.uncounted_layers),
+            "reservations": list(self.reservations),
             **_plain(asdict(self)),
         }
         for node in described["nodes"]:

@@ -22,7 +22,7 @@ from gluon2caffe.bridge.verification.first_difference import first_difference
 from gluon2caffe.bridge.verification.model_inputs import Samples, model_inputs
 from gluon2caffe.bridge.verification.outputs import compare_outputs
 from gluon2caffe.bridge.verification.prerequisites import INSTALL, MissingExtraError, check_prerequisites
-from gluon2caffe.bridge.verification.readers import installed_readers
+from gluon2caffe.bridge.verification.readers import installed_readers, readers_for
 from gluon2caffe.bridge.verification.readers.reader import Reader
 from gluon2caffe.bridge.verification.reference_onnx import intermediate_tensors, node_outputs, run_onnx
 from gluon2caffe.bridge.verification.report import Report
@@ -69,8 +69,8 @@ def verify(
             normally distributed, or integers of 0 to 255 where the source takes such. Images are resized to the input's
             size and keep their values of 0 to 255, so a net that takes normalised ones needs its `mean` and `std`.
         files: the prefix at which the conversion is saved already; it is saved to a folder of its own otherwise.
-        readers: where to run it, by name (see `gluon2caffe readers`) or as objects; every reader that is ready on this
-            machine if left out.
+        readers: where to run it, by name (see `gluon2caffe readers`) or as objects. If left out, the reader of the
+            target's name where that is ready, else OpenCV and the Caffes; the report names the others under `skipped`.
         tolerance: largest absolute difference allowed, as a part of the largest absolute output of the source; if left
             out 1e-4, and 0.01 on a reader that computes in half precision.
         seed: of the drawn samples.
@@ -89,8 +89,8 @@ def verify(
         # The option of a conversion is a word, the sizes to compare at are a list.
         at_sizes = conversion.pop("sizes")  # type: ignore[assignment]
     check_prerequisites(source, samples)
-    chosen, missing = _readers(readers)
     loaded, saved = _opened(model, source, files, conversion)
+    chosen, missing = _readers(readers, loaded.options.target)
     raw = model_inputs(samples, loaded, source, seed)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
@@ -158,14 +158,14 @@ def _outputs_by_name(blobs: Mapping[str, str], names: Sequence[str]) -> dict[str
     return dict(zip(names, blobs, strict=True))
 
 
-def _readers(asked: Iterable[Reader | str] | None) -> tuple[list[Reader], dict[str, str]]:
+def _readers(asked: Iterable[Reader | str] | None, target: str) -> tuple[list[Reader], dict[str, str]]:
     """The readers to run, and why others are not."""
     given = None if asked is None else list(asked)
     names = None if given is None else [each for each in given if isinstance(each, str)]
     own = [each for each in given or () if not isinstance(each, str)]
     if given is not None and not names:
         return own, {}
-    found = installed_readers(names)
+    found = readers_for(target) if names is None else installed_readers(names)
     if not found.readers and not own:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.missing.items())
         raise MissingExtraError(f"No reader of Caffe files works here ({reasons}). Try: {INSTALL}")

@@ -35,8 +35,8 @@ PROFILE = Profile(
         stride=255,
     ),
     quirks=(Quirk(Fault.ELTWISE_COEFFICIENTS, "NNIE", "Hi35xx", "not run; no page quoted names coefficients"),),
+    measured=False,
     sources=(
-        "nothing of this was run: no reader was at hand",
         "convolution, pooling, activations, LRN, BatchNorm, InnerProduct, Concat, Eltwise: the HiSVP development "
         "guide, as quoted by wpgdadatong.com.cn/blog/detail/43354",
         "Permute, Normalize, ROIPooling: the same guide's extension layers, blog.csdn.net/u011622208/article/details/"

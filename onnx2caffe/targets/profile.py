@@ -43,7 +43,7 @@ class Profile:
 
     `layers` are Caffe layer type names; `without` are the fields of a layer's parameter message that it does not
     accept, by layer type; `sources` say where each group of entries comes from. `quirks` are the faults of the readers
-    that the files are meant for.
+    that the files are meant for. `measured` is false where no reader was at hand and all rests on `sources`.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Profile:
     without: Mapping[str, frozenset[str]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     quirks: tuple[Quirk, ...] = ()
+    measured: bool = True
 
     def has(self, *kinds: str) -> bool:
         """Whether the reader has all these layer types."""

@@ -35,8 +35,8 @@ PROFILE = Profile(
         Quirk(Fault.ELTWISE_COEFFICIENTS, "TensorRT", "8", "parsers/caffe/caffeParser/opParsers/parseEltwise.cpp"),
         Quirk(Fault.ZERO_TIMES_INFINITY, "TensorRT", "8", "IScaleLayer, which computes (x·scale + shift)^power"),
     ),
+    measured=False,
     sources=(
-        "nothing of this was run: no reader was at hand",
         "layers: NVIDIA/TensorRT, release 8, parsers/caffe/caffeParser/opParsers/opParsers.h",
         "Eltwise (two bottoms, coefficients passed over), Scale (one bottom, per channel), Reshape, Permute, Softmax "
         "and Concat (not the batch axis), InnerProduct (no axis): parse*.cpp there",

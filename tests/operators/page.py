@@ -85,6 +85,8 @@ def target_section(profile: Profile) -> str:
     if profile.quirks:
         lines.append("Faults of its readers that its files avoid:\n")
         lines.append("\n".join(f"- {each.reader} {each.versions} {each.fault.value}" for each in profile.quirks) + "\n")
+    if not profile.measured:
+        lines.append("Nothing of this was run: no reader was at hand.\n")
     lines.append("From:\n\n" + "\n".join(f"- {source}" for source in profile.sources) + "\n")
     return "\n".join(lines)
 

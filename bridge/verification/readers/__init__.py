@@ -28,6 +28,7 @@ __all__ = [
     "Session",
     "caffe_readers",
     "installed_readers",
+    "readers_for",
 ]
 
 
@@ -108,3 +109,25 @@ def installed_readers(names: Collection[str] | None = None) -> InstalledReaders:
             else:
                 missing[reader.name] = reader.reason
     return InstalledReaders(tuple(readers), missing)
+
+
+def readers_for(target: str) -> InstalledReaders:
+    """Start the readers that files for a target are made for.
+
+    That is the reader of the target's name where it is ready, else OpenCV and the Caffes. Others that are set up are
+    among `missing`, with what to do to run them.
+    """
+    own = KINDS.get(target)
+    is_apart = own is not None and own.optional
+    found = installed_readers([target]) if is_apart else InstalledReaders((), {})
+    if not found.readers:
+        usual = installed_readers([name for name, kind in KINDS.items() if not kind.optional])
+        found = InstalledReaders(usual.readers, {**found.missing, **usual.missing})
+    ran = {reader.name for reader in found}
+    left = {
+        reader.name: f"files for the target {target!r} are not made for it. Try: --readers {name}"
+        for name, kind in KINDS.items()
+        for reader in kind.find()
+        if reader.name not in ran and reader.name not in found.missing
+    }
+    return InstalledReaders(found.readers, {**found.missing, **left})

@@ -49,6 +49,18 @@ def test_the_whole(seen: Inspection) -> None:
     assert seen.verdict == "Caffe with the SSD layers can compute all of it."
 
 
+def test_a_target_that_was_never_run_says_so_and_names_its_documents() -> None:
+    net = model("(float[1,3,2,2] x) => (float[] y) { y = Relu(x) }")
+    seen = gluon2caffe.inspect_source(net, target="tensorrt")
+    verdict, head, *documents = seen.verdict.splitlines()
+    assert verdict == "TensorRT 8 (Caffe parser) can compute all of it."
+    assert head == (
+        "Nothing for TensorRT 8 (Caffe parser) was run: no reader was at hand. The target 'tensorrt' rests on:"
+    )
+    assert documents[0] == "  - layers: NVIDIA/TensorRT, release 8, parsers/caffe/caffeParser/opParsers/opParsers.h"
+    assert seen.to_dict()["reservations"] == [head, *documents]
+
+
 def test_the_layers_are_those_of_a_conversion(seen: Inspection) -> None:
     converted = gluon2caffe.to_caffe(NET)
     assert [(layer.name, layer.type) for layer in seen.layers] == [

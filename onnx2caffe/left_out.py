@@ -11,6 +11,7 @@ _ROUNDING = (
     "other precisions"
 )
 _DATA = "output shape or indices depend on the data; Caffe fixes shapes and indices before it runs"
+_SUPPRESSION = "only at the end of a detector, where it becomes a DetectionOutput layer; elsewhere its shape is data"
 _CONTROL = "has a subgraph; flatten it first with onnxruntime or onnx-simplifier where they can"
 _RECURRENT = "a loop over the data; Caffe's recurrent layers have another form and few readers support them"
 _SEQUENCE = "works on sequences, optional values or strings; Caffe has tensors (blobs) only"
@@ -26,7 +27,8 @@ _BY_REASON = {
     _ANGLE: "Cos Sin Tan",
     _NOT_YET: "Acos Asin Atan",
     _ROUNDING: "Ceil Floor Round Mod",
-    _DATA: "NonZero NonMaxSuppression Unique TensorScatter MaxUnpool",
+    _SUPPRESSION: "NonMaxSuppression",
+    _DATA: "NonZero Unique TensorScatter MaxUnpool",
     _CONTROL: "Loop Scan SequenceMap",
     _RECURRENT: "LinearAttention",
     _SEQUENCE: "ConcatFromSequence SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert "

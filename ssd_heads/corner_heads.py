@@ -136,6 +136,17 @@ def end_at(graph: gs.Graph, outputs: Sequence[gs.Tensor]) -> None:
     graph.cleanup(remove_unused_graph_inputs=False).toposort()
 
 
+def end_named(graph: gs.Graph, outputs: Sequence[gs.Tensor], names: Sequence[str]) -> None:
+    """End a graph at these tensors under these names; a tensor of such a name inside it gets another."""
+    end_at(graph, outputs)
+    for output, name in zip(outputs, names, strict=True):
+        for node in graph.nodes:
+            for tensor in node.outputs:
+                if tensor.name == name and tensor is not output:
+                    tensor.name = f"{name}/source"
+        output.name = name
+
+
 def _as_rows(graph: gs.Graph, piece: Piece, images: int, name: str) -> gs.Tensor:
     """The numbers of a piece as (N, boxes, width)."""
     shape = [images, piece.count, piece.width]

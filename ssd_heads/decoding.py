@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from gluon2caffe.ssd_heads.detections import Detections, Floats, rows_of
 
+Places = npt.NDArray[np.int64]
+
 
 class DecoderDocument(TypedDict, total=False):
     """What PREFIX.heads.json holds.
@@ -26,6 +28,8 @@ class DecoderDocument(TypedDict, total=False):
         score_threshold: a box enters for scores above this.
         nms_threshold: overlap above which the weaker box goes; None where there is no suppression.
         nms_topk: number of boxes of all classes that enter; 0 or less for all.
+        class_topk: number of boxes of each class that enter; 0 for all.
+        class_limit: number of boxes of each class that suppression lets through; 0 for all.
         post_nms: number of boxes reported; 0 or less for all.
         best_class: whether a box has a score for its best class only.
         across_classes: whether a box suppresses those of other classes.
@@ -40,6 +44,8 @@ class DecoderDocument(TypedDict, total=False):
     score_threshold: float
     nms_threshold: float | None
     nms_topk: int
+    class_topk: int
+    class_limit: int
     post_nms: int
     best_class: bool
     across_classes: bool
@@ -141,11 +147,11 @@ def _suppressed(scores: Floats, boxes: Floats, document: Mapping[str, Any]) -> D
         order = np.argsort(-image_scores[box, label], kind="stable")
         if document["nms_topk"] > 0:
             order = order[: document["nms_topk"]]
-        box, label = box[order], label[order]
+        box, label = first_of_classes(box[order], label[order], document.get("class_topk", 0))
         if document["nms_threshold"] is not None:
             groups = np.zeros_like(label) if document["across_classes"] else label
-            stays = _survivors(image_boxes[box], groups, document["nms_threshold"])
-            box, label = box[stays], label[stays]
+            stays = survivors(image_boxes[box], groups, document["nms_threshold"])
+            box, label = first_of_classes(box[stays], label[stays], document.get("class_limit", 0))
         most = document["post_nms"] if document["post_nms"] > 0 else len(box)
         kept.append((label[:most], image_scores[box[:most], label[:most]], image_boxes[box[:most]]))
     longest = max((len(label) for label, _, _ in kept), default=0)
@@ -157,7 +163,15 @@ def _suppressed(scores: Floats, boxes: Floats, document: Mapping[str, Any]) -> D
     return rows_of(ids, values, corners * np.array([width, height] * 2, np.float32))
 
 
-def _survivors(boxes: Floats, groups: npt.NDArray[np.int64], threshold: float) -> list[int]:
+def first_of_classes(box: Places, label: Places, most: int) -> tuple[Places, Places]:
+    """The first `most` boxes of each class; all where that is 0."""
+    if not most:
+        return box, label
+    kept = np.sort(np.concatenate([np.flatnonzero(label == each)[:most] for each in np.unique(label)] or [label]))
+    return box[kept], label[kept]
+
+
+def survivors(boxes: Floats, groups: Places, threshold: float) -> list[int]:
     """Places of the boxes, best first, that no better one of their group overlaps by more than `threshold`."""
     area = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
     alive = np.ones(len(boxes), bool)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
-from gluon2caffe.ssd_heads.corner_heads import Suppression, end_at, graft_corners, joined_boxes, joined_scores
+from gluon2caffe.ssd_heads.corner_heads import Suppression, end_named, graft_corners, joined_boxes, joined_scores
 from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.detections import Detections, Floats
 from gluon2caffe.ssd_heads.heads import Array, HeadKind, Heads
@@ -50,10 +50,7 @@ class BoxNMSHeads(Heads):
 
     def end_raw(self, graph: gs.Graph) -> dict[str, Floats]:
         """End at the scores (N, boxes, classes + 1), the background's 0, and the corners (N, boxes, 4) in pixels."""
-        outputs = self._tensors(graph)
-        for tensor, name in zip(outputs, RAW_OUTPUTS, strict=True):
-            tensor.name = name
-        end_at(graph, outputs)
+        end_named(graph, self._tensors(graph), RAW_OUTPUTS)
         return {}
 
     def document(self) -> DecoderDocument:

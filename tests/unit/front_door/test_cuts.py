@@ -69,7 +69,7 @@ def test_shapes_that_depend_on_the_data() -> None:
       chosen = NonMaxSuppression(boxes, scores, most, overlap, least)
       at = Gather<axis=1>(chosen, two) flat = Squeeze(boxes) y = Gather<axis=0>(flat, at) }""")
     outputs, left = advice(source, target="bvlc")
-    assert (outputs, left) == (["boxes", "scores"], "NonMaxSuppression, Squeeze, Gather (2)")
+    assert (outputs, left) == (["boxes", "scores"], "NonMaxSuppression, Gather (2), Squeeze")
     assert list(to_caffe(source, outputs=outputs, target="bvlc").outputs) == outputs
 
 

@@ -256,12 +256,29 @@ def _roi_pooling(layer: LayerParameter, bottoms: Sequence[Shape]) -> list[Shape]
     return [(bottoms[1][0], bottoms[0][1], fields.pooled_h, fields.pooled_w)]
 
 
+def _arg_max(layer: LayerParameter, bottoms: Sequence[Shape]) -> list[Shape]:
+    fields = layer.argmax_param
+    if fields.HasField("axis"):
+        raise ValueError("along an axis")
+    return [(bottoms[0][0], 1 + fields.out_max_val, fields.top_k)]
+
+
+def _batch_reindex(_layer: LayerParameter, bottoms: Sequence[Shape]) -> list[Shape]:
+    return [(*bottoms[1], *bottoms[0][1:])]
+
+
+def _parameter(layer: LayerParameter, _bottoms: Sequence[Shape]) -> list[Shape]:
+    return [tuple(layer.parameter_param.shape.dim)]
+
+
 _OF_ONE_SHAPE = (
     *("AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "Exp", "LRN", "Log", "MVN", "Mish", "Normalize"),
     *("PReLU", "Power", "ReLU", "ReLU6", "Scale", "Sigmoid", "Softmax", "Swish", "TanH", "Threshold"),
 )
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(_OF_ONE_SHAPE, _same),
+    "ArgMax": _arg_max,
+    "BatchReindex": _batch_reindex,
     "Concat": _concat,
     "Convolution": _convolution,
     "Crop": _crop,
@@ -269,6 +286,7 @@ _RULES: dict[str, Rule] = {
     "Eltwise": _eltwise,
     "Flatten": _flatten,
     "InnerProduct": _inner_product,
+    "Parameter": _parameter,
     "Permute": _permute,
     "Pooling": _pooling,
     "PriorBox": _prior_box,

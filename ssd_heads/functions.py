@@ -249,6 +249,11 @@ ALL = 2**31 - 1
 DETECTION_OUTPUTS = ("DetectionOutput", "CornerDetectionOutput")
 
 
+def declare_function(name: str, text: str) -> None:
+    """Let `add_functions` know a function of a kind's own, as text; its domain is `DOMAIN`."""
+    FUNCTIONS[name] = text
+
+
 def add_functions(graph: gs.Graph) -> None:
     """Give a graph the functions that its nodes call, and the import of their domain."""
     called = {node.op for node in graph.nodes if node.domain == DOMAIN}

@@ -69,7 +69,7 @@ class HeadKind:
     Attributes:
         name: short, for messages and files.
         rank: kinds of lower rank are asked first; the most general one comes last.
-        whole: whether a block of this kind can end in detections, so that it may be cut behind them only.
+        whole: whether a block of this kind is cut behind its heads only; otherwise inside its own decoder too.
     """
 
     name = ""

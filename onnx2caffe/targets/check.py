@@ -42,7 +42,7 @@ def _takes(profile: Profile, message: LayerParameter, bottoms: Shapes, tops: Sha
 
 def _knows(profile: Profile, message: LayerParameter) -> bool:
     accepted = (profile.accepts(message.type, name) for name in _written_fields(message))
-    return profile.has(message.type) and all(accepted)
+    return profile.takes(message.type) and all(accepted)
 
 
 def require_fields(profile: Profile, message: LayerParameter) -> None:
@@ -52,7 +52,7 @@ def require_fields(profile: Profile, message: LayerParameter) -> None:
         UnsupportedNodeError: says which.
 
     """
-    if not profile.has(message.type):
+    if not profile.takes(message.type):
         raise UnsupportedNodeError(
             f"the target {profile.name!r} has no {message.type} layer", target_with(message.type)
         )

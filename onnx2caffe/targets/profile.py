@@ -44,6 +44,8 @@ class Profile:
     `layers` are Caffe layer type names; `without` are the fields of a layer's parameter message that it does not
     accept, by layer type; `sources` say where each group of entries comes from. `quirks` are the faults of the readers
     that the files are meant for. `measured` is false where no reader was at hand and all rests on `sources`.
+    that the files are meant for. `beyond` are layer types that the reader itself has, but others that its files are
+    meant for lack: they are written only where no other layers compute the same, and noted.
     """
 
     name: str
@@ -54,10 +56,15 @@ class Profile:
     limits: Limits = field(default_factory=Limits)
     quirks: tuple[Quirk, ...] = ()
     measured: bool = True
+    beyond: frozenset[str] = frozenset()
 
     def has(self, *kinds: str) -> bool:
         """Whether the reader has all these layer types."""
         return self.layers.issuperset(kinds)
+
+    def takes(self, *kinds: str) -> bool:
+        """Whether the reader itself has all these layer types, even if others that its files are meant for do not."""
+        return (self.layers | self.beyond).issuperset(kinds)
 
     def accepts(self, kind: str, name: str) -> bool:
         """Whether the reader accepts the field `name` in the parameters of a layer of type `kind`."""

@@ -14,5 +14,6 @@ PROFILE = Profile(
     layers=(bvlc.PROFILE.layers - {"ArgMax", "Bias", "Reduction", "Parameter", "DummyData", "Tile"})
     | {"DetectionOutput", "Normalize", "Permute", "PriorBox"},
     quirks=opencv.QUIRKS,
+    beyond=frozenset({"ArgMax", "Parameter"}),
     sources=("weiliu89/caffe, branch ssd, src/caffe/layers; OpenCV dnn 4.x, modules/dnn/src/init.cpp",),
 )

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx_graphsurgeon as gs
 
 from gluon2caffe.onnx2caffe.errors import SourceError
+from gluon2caffe.ssd_heads.corner_heads import add_node, end_at
 from gluon2caffe.ssd_heads.decoding import DecoderDocument
 from gluon2caffe.ssd_heads.detections import Detections, Floats, rows_of
+from gluon2caffe.ssd_heads.functions import DOMAIN, add_functions
 from gluon2caffe.ssd_heads.heads import Array, HeadKind, Heads
+from gluon2caffe.ssd_heads.kinds.center_net.peaks import OPERATOR
 
 RAW_OUTPUTS = ("heatmap", "sizes", "offsets")
 
@@ -36,11 +40,28 @@ class CenterNetHeads(Heads):
         )
 
     def graft(self, graph: gs.Graph, *, priors: str = "box") -> None:
-        """Refused: DetectionOutput does not look for peaks."""
-        raise SourceError(
-            "CenterNet's decoder takes the best peaks of a heat map, which DetectionOutput does not do. "
-            "Try: heads='raw', and gluon2caffe.decode for the rest."
+        """PeakOutput on the cells of the heat map that no neighbour exceeds."""
+        if priors != "box":
+            raise SourceError(f"priors={priors!r} needs an SSD; CenterNet has no priors.")
+        heat, sizes, offsets = graph.outputs
+        height, width = self.image_size
+        window = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [1, 1]}
+        largest = add_node(graph, "MaxPool", "peak_largest", [heat], heat.shape, **window)
+        is_peak = gs.Variable("peak_is", np.bool_, heat.shape)
+        graph.layer(op="Equal", name=is_peak.name, inputs=[largest, heat], outputs=[is_peak])
+        mask = add_node(graph, "Cast", "peak_mask", [is_peak], heat.shape, to=1)
+        peaks = add_node(graph, "Mul", "peaks", [heat, mask], heat.shape)
+        result = gs.Variable("detection_out", np.float32, [1, 1, int(heat.shape[0]) * self.post_nms, 7])
+        graph.layer(
+            op=OPERATOR,
+            domain=DOMAIN,
+            name=result.name,
+            inputs=[peaks, sizes, offsets],
+            outputs=[result],
+            attrs={"top_k": self.post_nms, "factor_x": self.scale / width, "factor_y": self.scale / height},
         )
+        end_at(graph, [result])
+        add_functions(graph)
 
     def end_raw(self, graph: gs.Graph) -> dict[str, Floats]:
         """Name the three maps."""

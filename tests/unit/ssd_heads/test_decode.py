@@ -100,11 +100,11 @@ def test_center_net(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.boxes.reshape(2, -1, 4)[clear], corners[clear], atol=0.05)
 
 
-def test_center_net_says_what_to_do() -> None:
+def test_center_net_says_what_to_do_where_it_cannot_end_in_detections() -> None:
     net, x = telling_center_net((1, 3, 64, 64))
-    with pytest.raises(ConversionError, match=r"takes the best peaks of a heat map.*Try: heads='raw'"):
-        to_caffe(net, x.shape)
-    model = to_caffe(net, x.shape, heads="raw")
+    with pytest.raises(ConversionError, match=r"no ArgMax layer, which finds the best peaks\. heads='raw'.*'ssd'"):
+        to_caffe(net, x.shape, target="opencv")
+    model = to_caffe(net, x.shape, target="opencv", heads="raw")
     assert list(model.outputs) == ["heatmap", "sizes", "offsets"]
     assert str(model.heads) == "CenterNet: input 64×64, 20 classes, the best 40 peaks, 4 pixels per cell"
     report = verify(model, net, x, readers=[OpenCVReader()])

@@ -37,6 +37,7 @@ class Intermediate:
         notes: what was changed on the way in, such as weights of another precision.
         heads: the detection heads that the graph ends in; None for other nets.
         tensors: names of the source's own tensors, at which it could be cut.
+        weight_bytes: what the source's weights take.
 
     """
 
@@ -47,6 +48,7 @@ class Intermediate:
     notes: list[str] = field(default_factory=list)
     heads: Heads | None = None
     tensors: frozenset[str] = frozenset()
+    weight_bytes: int = 0
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,6 +14,7 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.bridge.conversion import Conversion, Intermediate
 from gluon2caffe.bridge.cut import attempt, ends_at, note_of
 from gluon2caffe.bridge.frontier import cut_of_graph
+from gluon2caffe.bridge.grown_weights import growth_notes
 from gluon2caffe.bridge.load import Source, load_graph
 from gluon2caffe.bridge.options import (
     ConversionKeywords,
@@ -100,7 +101,9 @@ def _stage_one(source: Source, options: ConversionOptions) -> Intermediate:
     announce("Normalising")
     found = loaded.heads if options.outputs is None or ends_at(graph, options.outputs) else None
     PassRunner(graph, established=(FLOAT32,)).run(normalizing_passes(options))
-    return Intermediate(graph, options, loaded.title, loaded.arrays, loaded.notes, found, loaded.tensors)
+    return Intermediate(
+        graph, options, loaded.title, loaded.arrays, loaded.notes, found, loaded.tensors, loaded.weight_bytes
+    )
 
 
 def as_model(made: Intermediate) -> onnx.ModelProto:
@@ -132,7 +135,7 @@ def lowered(made: Intermediate) -> Conversion:
     except UnsupportedModelError as error:
         error.cut = cut_before_refusals(made, error.refusals)
         raise
-    notes = [*made.notes, *model.notes]
+    notes = [*made.notes, *model.notes, *growth_notes(model, sources, made.weight_bytes)]
     return Conversion(model, made.options, made.source, made.arrays, sources, notes, made.heads)
 
 

@@ -17,6 +17,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.cut import cut_at
 from gluon2caffe.bridge.frontier import cut_of_graph, has_no_lowering
+from gluon2caffe.bridge.grown_weights import constant_bytes
 from gluon2caffe.bridge.heads import end_heads
 from gluon2caffe.bridge.onnx_source import open_model, reading
 from gluon2caffe.bridge.options import USUAL_INPUT_SHAPE, ConversionOptions
@@ -37,7 +38,7 @@ class Loaded:
     """A source as an ONNX graph with weights by reference, its title, and what goes with it.
 
     `arrays` are saved beside the model, `heads` are the detection heads that the graph ends in, `tensors` the names
-    that the source itself has for what its nodes make.
+    that the source itself has for what its nodes make, `weight_bytes` what its weights take.
     """
 
     graph: gs.Graph
@@ -46,6 +47,7 @@ class Loaded:
     notes: list[str] = field(default_factory=list)
     heads: Heads | None = None
     tensors: frozenset[str] = frozenset()
+    weight_bytes: int = 0
 
 
 def load_graph(source: Source, options: ConversionOptions) -> Loaded:
@@ -87,10 +89,10 @@ def _opened(model: onnx.ModelProto | Path, title: str, options: ConversionOption
     notes: list[str] = []
     with reading(title):
         graph = open_model(model)
-        tensors = _tensor_names(graph)
+        tensors, weight_bytes = _tensor_names(graph), constant_bytes(graph)
         with _cut_before_what_is_unknown(graph, tensors):
             PassRunner(graph).run(reading_passes(options, notes))
-    return Loaded(graph, title, notes=notes, tensors=tensors)
+    return Loaded(graph, title, notes=notes, tensors=tensors, weight_bytes=weight_bytes)
 
 
 def _tensor_names(graph: gs.Graph) -> frozenset[str]:
@@ -118,7 +120,8 @@ def _exported(traced: Any, outputs: Sequence[str] | None, allow_non_finite: bool
             traced = export.cut_net(traced, outputs)
     check_size((name, 4 * math.prod(array.shape)) for name, array in traced.params.items())
     graph = export.export_graph(traced, allow_non_finite=allow_non_finite)
-    return Loaded(graph, traced.name, notes=list(traced.notes), tensors=_tensor_names(graph))
+    names, taken = _tensor_names(graph), constant_bytes(graph)
+    return Loaded(graph, traced.name, notes=list(traced.notes), tensors=names, weight_bytes=taken)
 
 
 def _load_detector(net: Any, kind: HeadKind, options: ConversionOptions) -> Loaded:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import caffe_pb2
+from gluon2caffe.onnx2caffe import caffe_pb2, growth
+from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.model import Layer
 from gluon2caffe.onnx2caffe.names import Names
 from gluon2caffe.onnx2caffe.shapes import Shape as Shape
@@ -65,6 +66,7 @@ class NetBuilder:
     sizes: SizeRecord = field(default_factory=SizeRecord)
     _names: Names = field(default_factory=Names)
     _first_of_scope: int = 0
+    _weights: growth.Total = field(default_factory=growth.Total)
 
     def begin(self, scope: str, origin: tuple[str, ...] = ()) -> None:
         """Start the layers of one ONNX node, or of the nodes `origin`, which are computed together."""
@@ -91,9 +93,16 @@ class NetBuilder:
         `tops` are the shapes it makes; they follow from the layer itself where they are not given.
 
         Raises:
-            UnsupportedNodeError: the target does not accept such a layer.
+            UnsupportedNodeError: the target does not accept such a layer, or the node has become too many.
+            ConversionError: the weights so far would not fit into a .caffemodel.
 
         """
+        growth.require_layers(len(self.layers) + 1 - self._first_of_scope)
+        excess = self._weights.excess(sum(blob.nbytes for blob in blobs))
+        if excess:
+            raise ConversionError(
+                f"The weights up to {self.scope!r} take {excess}. Try: cut the net before it with outputs=[...]"
+            )
         shapes = [bottom.shape for bottom in bottoms]
         if tops is None:
             tops = top_shapes(caffe_pb2.LayerParameter(type=kind, **params), shapes)

@@ -166,7 +166,10 @@ def assemble(graph: gs.Graph, net: NetBuilder, blobs: dict[str, Blob]) -> CaffeM
         notes=net.notes,
         shape_program=ShapeProgram(inputs, net.layers, outputs.values(), net.sizes),
     )
-    tidy(model, net.profile)
+    try:
+        tidy(model, net.profile)
+    except UnsupportedNodeError as refused:
+        raise ConversionError(f"A piece of a tensor cannot be cut out: {refused.reason}.") from None
     fail_at_other_sizes(model, net.profile)
     for layer in model.layers:
         require_fields(net.profile, layer.message)

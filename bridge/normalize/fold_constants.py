@@ -14,15 +14,13 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import helper, numpy_helper, shape_inference
 
+from gluon2caffe.onnx2caffe import growth
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.node import is_static
 from gluon2caffe.onnx2caffe.sizes.marks import bound_by, from_size, mark_constant
 from gluon2caffe.onnx2caffe.surgeon import node_proto
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-LARGEST_GROWN = 1 << 24
-"""Most numbers that a node may make out of fewer; what is no larger than its inputs is always computed."""
 
 _LARGEST_SHAPE = 1024
 
@@ -41,11 +39,12 @@ _CONSTANT_FORMS: dict[str, type[np.generic]] = {
 }
 
 
-def fold(node: gs.Node, opset: int) -> bool:
-    """Make the node's outputs constants, where they depend on constants and static shapes alone.
+def fold(node: gs.Node, opset: int, total: growth.Total) -> bool:
+    """Make the node's outputs constants, where they depend on constants and static shapes alone; count what grows.
 
     Raises:
-        SourceError: the model cannot be right, since onnx cannot compute the node from its constants.
+        SourceError: the model cannot be right, since onnx cannot compute the node from its constants; or it would make
+            more of them than it may (`growth`).
     """
     if _fold_shape(node):
         return True
@@ -54,7 +53,7 @@ def fold(node: gs.Node, opset: int) -> bool:
         return True
     if not _is_foldable(node):
         return False
-    _evaluate(node, opset)
+    _evaluate(node, opset, total)
     # Its inputs are read by one node less, which what is folded next may depend on.
     node.inputs.clear()
     return True
@@ -113,10 +112,10 @@ def _run(model: onnx.ModelProto, feeds: dict[str, Array]) -> Any:
     return ReferenceEvaluator(model).run(None, feeds)
 
 
-def _evaluate(node: gs.Node, opset: int) -> None:
+def _evaluate(node: gs.Node, opset: int, total: growth.Total) -> None:
     """Compute the node."""
     outputs = [tensor for tensor in node.outputs if tensor.name]
-    _refuse_growth(node, opset)
+    _refuse_growth(node, opset, total)
     feeds = {tensor.name: np.asarray(tensor.values) for tensor in node.inputs if tensor.name}
     model = _model(node, opset, [_value_info(name, values) for name, values in feeds.items()], [])
     _mark_outputs(node, model, feeds)
@@ -159,7 +158,7 @@ def _read_only(values: Array) -> Array:
     return view
 
 
-def _refuse_growth(node: gs.Node, opset: int) -> None:
+def _refuse_growth(node: gs.Node, opset: int, total: growth.Total) -> None:
     """Refuse a node that makes very many numbers out of few, as onnx infers from the values that shapes depend on."""
     values, infos = [], []
     for tensor in {tensor.name: tensor for tensor in node.inputs if tensor.name}.values():
@@ -168,15 +167,20 @@ def _refuse_growth(node: gs.Node, opset: int) -> None:
         else:
             infos.append(_value_info(tensor.name, tensor))
     inferred = shape_inference.infer_shapes(_model(node, opset, infos, values), data_prop=True)
-    most = max(LARGEST_GROWN, *(math.prod(tensor.shape) for tensor in node.inputs if tensor.name), 0)
+    given = max((math.prod(tensor.shape) for tensor in node.inputs if tensor.name), default=0)
     # What is not inferred depends on many values, such as those of NonZero, and is not many more than they are.
     made: list[float] = [_size(output.type.tensor_type.shape) for output in inferred.graph.output]
     if node.op == "Range":
         made.append(_range_length(node))
-    if max(made, default=0) > most:
+    largest = max(made, default=0)
+    if largest <= given:
+        return
+    count = math.ceil(4 * min(largest, 2**63))
+    excess = growth.excess_of_bytes(count) or total.excess(count)
+    if excess:
         raise SourceError(
-            f"Node {node.name or node.outputs[0].name!r} ({node.op}) makes {max(made):,.0f} numbers out of constants; "
-            f"{most:,} are the most that are computed ahead."
+            f"Node {node.name or node.outputs[0].name!r} ({node.op}) makes too much out of constants: {excess}. "
+            "Try: cut the net before it with outputs=[...]"
         )
 
 

@@ -12,6 +12,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.fold_constants import fold
 from gluon2caffe.bridge.normalize.surgery import ends_of, is_read
+from gluon2caffe.onnx2caffe import growth
 from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.infer_types import InferenceError, TypeInference
 from gluon2caffe.onnx2caffe.names import Names
@@ -26,6 +27,7 @@ class Rewriting:
         self.opset: int = graph.opset
         self.names = Names.of_graph(graph)
         self.ends = ends_of(graph)
+        self.made = growth.Total()
         self._inference = TypeInference(graph.opset)
         self._outer: dict[int, gs.Tensor] | None = None
 
@@ -84,7 +86,7 @@ def rewrite(graph: gs.Graph, rules: Sequence[Rule]) -> bool:
             changed = True
             continue
         # First, since onnx's inference is stricter than its evaluator: of Range it takes scalars alone.
-        if fold(node, state.opset):
+        if fold(node, state.opset, state.made):
             changed = True
         else:
             state.infer(node)

@@ -6,12 +6,14 @@ The SSD heads are functions too, but are lowered as they are.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import onnx
 import onnx.inliner
 from onnx import helper, numpy_helper
 
+from gluon2caffe.onnx2caffe import growth
 from gluon2caffe.onnx2caffe.decomposed import DEFINED_BY_ONNX
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.ssd_heads.functions import DOMAIN as HEADS_DOMAIN
@@ -32,12 +34,16 @@ def inline_functions(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str,
         -> the name of the calling node, or of what that makes.
 
     Raises:
-        SourceError: a function calls itself, is defined twice, or asks for another opset than the model.
+        SourceError: a function calls itself, is defined twice, asks for another opset than the model, or would become
+            more nodes than a call may (`growth`).
     """
     own = [function for function in model.functions if function.domain == HEADS_DOMAIN]
     foreign = [(function.domain, function.name) for function in model.functions if function not in own]
     _refuse_twice([(function.domain, function.name) for function in model.functions])
     _refuse_recursion(model)
+    _refuse_growth(
+        model, {(function.domain, function.name): function for function in model.functions if function not in own}
+    )
     standard = [("", name) for name in sorted({node.op_type for node in model.graph.node} & DEFINED_BY_ONNX)]
     if not foreign and not standard:
         return model, {}
@@ -122,6 +128,33 @@ def _refuse_recursion(model: onnx.ModelProto) -> None:
     if calls:
         domain, name = min(calls)
         raise SourceError(f"The function {domain}.{name} calls itself.")
+
+
+def _refuse_growth(model: onnx.ModelProto, functions: Mapping[Key, onnx.FunctionProto]) -> None:
+    """Refuse calls that would become too many nodes, one by one or all together; none of the functions is recursive."""
+    sizes: dict[Key, int] = {}
+
+    def size(nodes: Iterable[onnx.NodeProto]) -> int:
+        return sum(size_of(node) for node in _all_nodes(nodes))
+
+    def size_of(node: onnx.NodeProto) -> int:
+        key = (node.domain, node.op_type)
+        if key not in functions:
+            return 1
+        if key not in sizes:
+            sizes[key] = size(functions[key].node)
+        return sizes[key]
+
+    total = 0
+    for node in _all_nodes(model.graph.node):
+        count = size_of(node) if (node.domain, node.op_type) in functions else 0
+        total += count
+        excess = growth.excess_of_nodes(count) or growth.excess_of_nodes(total)
+        if excess:
+            raise SourceError(
+                f"Node {node.name or next(filter(None, node.output), '')!r} ({node.domain}.{node.op_type}) would be "
+                f"written out as {excess}. Try: cut the net before it with outputs=[...]"
+            )
 
 
 def _all_nodes(nodes: object) -> list[onnx.NodeProto]:

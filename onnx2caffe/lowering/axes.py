@@ -12,14 +12,13 @@ from math import prod
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
 MOST_PIECES = 64
 WIDEST_CONCAT = 32
-LARGEST_MATRIX = 1 << 26
 
 
 def as_planes(net: NetBuilder, x: Blob, first: int, last: int, *, part: str = "planes") -> Blob:
@@ -35,7 +34,7 @@ def linear_along(net: NetBuilder, x: Blob, axis: int, matrix: Array, *, part: st
     """`matrix` (M, L) times the vectors along `axis` (L), which gets the length M."""
     net.sizes.exact(x, [axis], "a matrix along an axis")
     top = (*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1 :])
-    if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix), dtype=matrix.dtype)):
+    if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, growth.eye(len(matrix))):
         return x
     matrix = np.ascontiguousarray(matrix, np.float32)
     behind = prod(x.shape[axis + 1 :])
@@ -83,7 +82,7 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
     of ones and zeros.
 
     Raises:
-        UnsupportedNodeError: the matrix would have more than 2²⁶ numbers (256 MB).
+        UnsupportedNodeError: the matrix would be larger than one node may make (`growth`).
 
     """
     length, indices = x.shape[axis], list(indices)
@@ -110,9 +109,7 @@ def select(net: NetBuilder, x: Blob, axis: int, indices: Sequence[int], *, part:
             if start <= begin < start + count
         ]
         return join(net, taken, axis, part="join")
-    if len(indices) * length > LARGEST_MATRIX:
-        raise UnsupportedNodeError(f"it picks {len(indices):,} of {length:,} places in {len(runs):,} pieces")
-    matrix = np.zeros((len(indices), length), np.float32)
+    matrix = growth.zeros(len(indices), length)
     matrix[np.arange(len(indices)), indices] = 1
     return linear_along(net, x, axis, matrix, part=part)
 
@@ -130,7 +127,9 @@ def _range(net: NetBuilder, x: Blob, axis: int, start: int, count: int, part: st
     if count == length:
         return x
     if not net.profile.has("Slice"):
-        return linear_along(net, x, axis, np.eye(length, dtype=np.float32)[start : start + count], part=part)
+        matrix = growth.zeros(count, length)
+        matrix[np.arange(count), start + np.arange(count)] = 1
+        return linear_along(net, x, axis, matrix, part=part)
     sizes = [size for size in (start, count, length - start - count) if size]
     return layers.slices(net, x, sizes, axis, part=part)[1 if start else 0]
 
@@ -196,7 +195,7 @@ def _enlarge_run(net: NetBuilder, x: Blob, first: int, last: int, shape: tuple[i
     times = prod(shape[first:last])
     front, behind = prod(x.shape[1:first]), prod(x.shape[last:])
     top = (*x.shape[:first], *shape[first:last], *x.shape[last:])
-    ones = np.ones((times, 1), np.float32)
+    ones = growth.ones(times, 1)
     if first and behind == 1 and net.profile.limits.inner_product_axes:
         y = layers.inner_product(
             net, layers.reshape(net, x, (*x.shape[:first], 1)), ones, None, axis=first, part="ones"
@@ -206,7 +205,7 @@ def _enlarge_run(net: NetBuilder, x: Blob, first: int, last: int, shape: tuple[i
         row = layers.reshape(net, x, (batch, 1, behind, 1), part="row")
         y = layers.convolution(net, row, ones[:, :, None, None], None, part="ones")
     else:
-        weight = np.ones((front, 1, times, 1), np.float32)
+        weight = growth.ones(front, 1, times, 1)
         planes = as_planes(net, x, first, last)
         y = layers.deconvolution(net, planes, weight, None, stride=(times, 1), group=front, part="ones")
     return layers.reshape(net, y, top, part="shape")
@@ -215,9 +214,9 @@ def _enlarge_run(net: NetBuilder, x: Blob, first: int, last: int, shape: tuple[i
 def _enlarge_picture(net: NetBuilder, x: Blob, shape: tuple[int, ...]) -> Blob:
     """Channels by a 1×1 convolution of ones, rows and columns by a depthwise deconvolution of ones."""
     if x.shape[1] != shape[1]:
-        x = layers.convolution(net, x, np.ones((shape[1], 1, 1, 1), np.float32), None, part="channels")
+        x = layers.convolution(net, x, growth.ones(shape[1], 1, 1, 1), None, part="channels")
     kernel = tuple(full if own != full else 1 for own, full in zip(x.shape[2:], shape[2:], strict=True))
     if kernel == (1, 1):
         return x
-    weight = np.ones((shape[1], 1, *kernel), np.float32)
+    weight = growth.ones(shape[1], 1, *kernel)
     return layers.deconvolution(net, x, weight, None, stride=(kernel[0], kernel[1]), group=shape[1], part="plane")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.convolution import spread_where_needed, transposed
 from gluon2caffe.onnx2caffe.lowering.padding import pair
@@ -22,9 +22,9 @@ def depth_to_space(node: Node, net: NetBuilder) -> Blob:
     """Deconvolution; in the mode CRD one group per output channel."""
     x, size = node.blob(), node.attr("blocksize", 1)
     channels = x.shape[1] // size**2
-    taps = np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size)
+    taps = growth.eye(size**2).reshape(size**2, 1, size, size)
     if node.attr("mode", "DCR") == "CRD":
-        weight, group = np.tile(taps, (channels, 1, 1, 1)), channels
+        weight, group = growth.tiled(taps, channels), channels
     else:
         weight, group = _one_channel_each(channels, size), 1
     return layers.deconvolution(net, x, weight, None, stride=(size, size), group=group)
@@ -32,7 +32,7 @@ def depth_to_space(node: Node, net: NetBuilder) -> Blob:
 
 def _one_channel_each(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """(size²·C, C, size, size): channel (i, j, c) has its 1 at place (i, j) of channel c."""
-    weight = np.zeros((size, size, channels, channels, size, size), np.float32)
+    weight = growth.zeros(size, size, channels, channels, size, size)
     i, j, c = np.ogrid[:size, :size, :channels]
     weight[i, j, c, c, i, j] = 1
     return weight.reshape(size**2 * channels, channels, size, size)
@@ -47,8 +47,8 @@ def space_to_depth(node: Node, net: NetBuilder) -> Blob:
     for axis in (2, 3):
         net.sizes.alike(x, axis, size, lambda length: length % size, "whole blocks")
     if node.attr("mode", "DCR") == "CRD":
-        taps = np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size)
-        weight, group = np.tile(taps, (x.shape[1], 1, 1, 1)), x.shape[1]
+        taps = growth.eye(size**2).reshape(size**2, 1, size, size)
+        weight, group = growth.tiled(taps, x.shape[1]), x.shape[1]
     else:
         weight, group = _one_channel_each(x.shape[1], size), 1
     return layers.convolution(net, x, weight, None, stride=(size, size), group=group)
@@ -66,8 +66,8 @@ def columns_to_image(node: Node, net: NetBuilder) -> Blob:
     places = [(image[i] + pads[i] + pads[2 + i] - reach[i]) // strides[i] + 1 for i in range(2)]
     x, channels = node.blob(), node.shape()[1]
     picture = layers.reshape(net, x, (*x.shape[:2], *pair(places)), part="places")
-    taps = np.eye(block[0] * block[1], dtype=np.float32).reshape(-1, 1, *block)
-    weight = np.tile(taps, (channels, 1, 1, 1))
+    taps = growth.eye(block[0] * block[1]).reshape(-1, 1, *block)
+    weight = growth.tiled(taps, channels)
     weight, dilations = spread_where_needed(net, weight, dilations)
     begin = pair(pads[:2])
     return transposed(

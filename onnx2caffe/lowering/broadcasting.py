@@ -7,10 +7,11 @@ everything else is brought to one of these two.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder, Shape
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge, select
@@ -45,6 +46,8 @@ def _materialised(constant: Array, full: Shape) -> tuple[Array, int]:
     varying = [axis for axis, length in enumerate(constant.shape) if length != 1]
     first, last = varying[0], varying[-1]
     target = full[first : last + 1]
+    if prod(target) > constant.size:
+        growth.require_numbers(*target)
     return np.broadcast_to(constant.reshape(constant.shape[first : last + 1]), target), first
 
 
@@ -86,10 +89,11 @@ def _written_constant(net: NetBuilder, like: Blob, constant: Array) -> Blob:
             f"the target {net.profile.name!r} cannot scale every sample of a batch by values of its own",
             other_target(lambda profile: profile.limits.scale_axes),
         )
+    growth.require_numbers(*like.shape[1:])
     values = np.ascontiguousarray(np.broadcast_to(aligned, (1, *like.shape[1:])), np.float32).reshape(-1)
-    nothing = np.zeros((1, values.size), np.float32)
+    nothing = growth.zeros(1, values.size)
     one = layers.inner_product(net, like, nothing, None, part="nothing")
-    row = layers.inner_product(net, one, np.zeros((values.size, 1), np.float32), values, part="values")
+    row = layers.inner_product(net, one, growth.zeros(values.size, 1), values, part="values")
     return layers.reshape(net, row, like.shape, part="constant")
 
 
@@ -103,7 +107,7 @@ def add_constant(net: NetBuilder, x: Blob, constant: Array, part: str = "", *, s
     bias, axis = _materialised(constant, x.shape)
     if not _scale_takes_constant(net, bias, axis):
         return layers.weighted_sum(net, [x, _written_constant(net, x, constant)], (sign, 1.0), part=part)
-    return layers.scale(net, x, np.full_like(bias, sign), bias, axis=axis, part=part)
+    return layers.scale(net, x, growth.full(bias.shape, sign), bias, axis=axis, part=part)
 
 
 def affine(net: NetBuilder, x: Blob, weight: Array, bias: Array | None, part: str = "") -> Blob:
@@ -126,7 +130,7 @@ def constant_blob(net: NetBuilder, like: Blob, constant: Array) -> Blob:
     bias, axis = _materialised(constant, like.shape)
     if not _scale_takes_constant(net, bias, axis):
         return _written_constant(net, like, constant)
-    return layers.scale(net, like, np.zeros_like(bias), bias, axis=axis, part="constant")
+    return layers.scale(net, like, growth.zeros(*bias.shape), bias, axis=axis, part="constant")
 
 
 def constant_beside(net: NetBuilder, like: Blob, constant: Array, axis: int) -> Blob:

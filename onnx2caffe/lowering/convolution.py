@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Pair
 from gluon2caffe.onnx2caffe.lowering.axes import as_planes, join, select
@@ -143,7 +143,7 @@ def _lengthen(weight: Array, before: Pair, after: Pair, dilation: Pair) -> Array
             return None
         taps = abs(difference) // dilation[i]
         widths.append((taps, 0) if difference > 0 else (0, taps))
-    return np.pad(weight, widths)
+    return growth.padded(weight, widths)
 
 
 @lowering("ConvTranspose")
@@ -191,7 +191,7 @@ def transposed(
     # What reaches beyond the full result, in front or (output_padding) behind: zero taps of the kernel there.
     taps = [(max(0, -begin[i]), max(0, -end[i])) for i in range(2)]
     if np.any(taps):
-        weight, dilation = np.pad(spread(weight, dilation), [(0, 0), (0, 0), *taps]), (1, 1)
+        weight, dilation = growth.padded(spread(weight, dilation), [(0, 0), (0, 0), *taps]), (1, 1)
     y = layers.deconvolution(net, x, weight, bias, stride=stride, dilation=dilation, group=group, part="full")
     return crop(net, y, pair([max(0, b) for b in begin]), size)
 
@@ -225,6 +225,6 @@ def spread(weight: Array, dilation: Pair) -> Array:
     if dilation == (1, 1):
         return weight
     kernel = [dilation[i] * (weight.shape[2 + i] - 1) + 1 for i in range(2)]
-    spread = np.zeros((*weight.shape[:2], *kernel), np.float32)
+    spread = growth.zeros(*weight.shape[:2], *kernel)
     spread[:, :, :: dilation[0], :: dilation[1]] = weight
     return spread

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import as_planes, join, linear_along, pieces
 from gluon2caffe.onnx2caffe.lowering.piecewise import constant_everywhere
@@ -17,7 +17,7 @@ def cumulative_sum(node: Node, net: NetBuilder) -> Blob:
     """Multiply by a triangular matrix along the axis."""
     x = node.blob()
     axis = axis_of(int(node.constant(1).item()), x.rank)
-    ones = np.ones((x.shape[axis], x.shape[axis]), np.float32)
+    ones = growth.ones(x.shape[axis], x.shape[axis])
     matrix = np.tril(ones, -1 if node.attr("exclusive", 0) else 0)
     return linear_along(net, x, axis, matrix.T if node.attr("reverse", 0) else matrix, part="sum")
 
@@ -30,6 +30,7 @@ def cumulative_product(node: Node, net: NetBuilder) -> Blob:
     length = shape[axis]
     if length == 1 and not node.attr("exclusive", 0):
         return node.blob()
+    growth.require_layers(length)
     # Four axes, since not every reader slices a blob of one.
     x = as_planes(net, node.blob(), axis, axis + 1)
     slices = pieces(net, x, [1] * length, 2) if length > 1 else [x]

@@ -10,7 +10,7 @@ from math import gcd, prod
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import select
@@ -33,6 +33,7 @@ def gather_nd(node: Node, net: NetBuilder) -> Blob:
     """At points, each a row of indices."""
     x, indices, batch = node.blob(), node.constant(1), node.attr("batch_dims", 0)
     places = _positions(x.shape)
+    growth.require_numbers(*indices.shape[:-1], *x.shape[batch + indices.shape[-1] :], width=8)
     picked = np.empty((*indices.shape[:-1], *x.shape[batch + indices.shape[-1] :]), np.int64)
     for sample in np.ndindex(*x.shape[:batch]):
         picked[sample] = places[sample][_points(indices[sample], x.shape[batch:])]
@@ -69,7 +70,7 @@ def reverse_sequence(node: Node, net: NetBuilder) -> Blob:
 
 
 def _positions(shape: tuple[int, ...]) -> Array:
-    return np.arange(prod(shape)).reshape(shape)
+    return growth.positions(*shape)
 
 
 def _beside(places: Array, indices: Array, axis: int) -> Array:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from gluon2caffe.onnx2caffe import fuse, layers
+from gluon2caffe.onnx2caffe import fuse, growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.broadcasting import multiply
@@ -47,7 +45,7 @@ def lp_pool(node: Node, net: NetBuilder) -> Blob:
     reach = pair([(size[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 for i in range(2)])
     beyond = pair([max(0, reach[i] - before[i] - x.shape[2 + i]) for i in range(2)])
     padded = pad_with_zeros(net, _powers(net, x, p), before, beyond)
-    ones = np.ones((x.shape[1], 1, *kernel), np.float32)
+    ones = growth.ones(x.shape[1], 1, *kernel)
     sums = layers.convolution(net, padded, ones, None, stride=stride, dilation=dilation, group=x.shape[1], part="sum")
     return from_picture(net, _root(net, crop(net, sums, (0, 0), size), p), node.shape())
 
@@ -58,7 +56,7 @@ def lp_normalization(node: Node, net: NetBuilder) -> Blob:
     x, p = node.blob(), float(node.attr("p", 2))
     axis = axis_of(node.attr("axis", -1), x.rank)
     if p == 2 and axis == 1 and x.rank == 4 and net.profile.has("Normalize"):
-        return normalize(net, x, np.ones(x.shape[1], np.float32), LEAST)
+        return normalize(net, x, growth.ones(x.shape[1]), LEAST)
     sums = total(net, _powers(net, x, p), [axis])
     return multiply(net, x, layers.power(net, sums, shift=LEAST, power=-1 / p, part="inverse"))
 

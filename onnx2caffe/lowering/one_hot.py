@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge
@@ -33,6 +33,7 @@ def _one_hot(node: Node, net: NetBuilder, *, from_back: bool) -> Blob:
     off, on = as_float32(node.constant(2)).tolist()
     shape, index = node.shape(), node.blob()
     axis = axis_of(node.attr("axis", -1), len(shape))
+    growth.require_numbers(*shape)
     wide = enlarge(net, layers.reshape(net, index, (*index.shape[:axis], 1, *index.shape[axis:]), part="beside"), shape)
     places = np.arange(depth, dtype=np.float32).reshape(-1, *[1] * (len(shape) - axis - 1))
     hits = _hits(net, wide, places, "front")

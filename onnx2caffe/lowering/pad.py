@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import as_planes, select
 from gluon2caffe.onnx2caffe.lowering.spatial import pad_with_zeros
@@ -56,6 +56,7 @@ def _pad(node: Node, net: NetBuilder, pads: list[int], value: float) -> Blob:
     if mode not in _MIRRORS:
         raise UnsupportedNodeError(f"padding mode {mode!r}")
     for axis, (front, behind) in enumerate(zip(before, after, strict=True)):
+        growth.require_numbers(front + x.shape[axis] + behind, width=8)
         places = np.pad(np.arange(x.shape[axis]), (front, behind), mode=_MIRRORS[mode])  # type: ignore[call-overload]
         x = select(net, x, axis, places.tolist(), part=f"pad{axis}")
     return x
@@ -93,6 +94,6 @@ def _pad_channels(net: NetBuilder, x: Blob, before: int, after: int) -> Blob:
     if not before and not after:
         return x
     channels = x.shape[1]
-    weight = np.zeros((before + channels + after, channels, 1, 1), np.float32)
-    weight[before : before + channels, :, 0, 0] = np.eye(channels, dtype=np.float32)
+    weight = growth.zeros(before + channels + after, channels, 1, 1)
+    weight[before : before + channels, :, 0, 0] = growth.eye(channels)
     return layers.convolution(net, x, weight, None, part="pad_channels")

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Pair
 from gluon2caffe.onnx2caffe.lowering.axes import join, select
@@ -97,7 +97,7 @@ def _without_gaps(net: NetBuilder, x: Blob, windows: Windows) -> tuple[Blob, Win
 def _with_least(net: NetBuilder, x: Blob, axis: int, before: int, after: int) -> Blob:
     """`x` with the least float32 number around it along an axis."""
     least = float(np.finfo(np.float32).min)
-    sides = [np.full((*x.shape[:axis], width, *x.shape[axis + 1 :]), least, np.float32) for width in (before, after)]
+    sides = [growth.full((*x.shape[:axis], width, *x.shape[axis + 1 :]), least) for width in (before, after)]
     front, behind = ([constant_beside(net, x, side, axis)] if side.size else [] for side in sides)
     return join(net, [*front, x, *behind], axis, part="padded")
 
@@ -203,7 +203,7 @@ def _mean(node: Node, net: NetBuilder, x: Blob, windows: Windows, include_pad: b
     if y is None:
         before = pair([w.before for w in windows])
         beyond = pair([max(0, w.last_end() - w.size) for w in windows])
-        weight = np.full((x.shape[1], 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
+        weight = growth.full((x.shape[1], 1, *kernel), 1 / (kernel[0] * kernel[1]))
         dilation, group = pair([w.dilation for w in windows]), x.shape[1]
         if before != beyond:
             x, before = pad_with_zeros(net, x, before, beyond), (0, 0)

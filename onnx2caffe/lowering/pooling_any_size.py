@@ -8,9 +8,7 @@ and of ones, which both divide by the same numbers, whatever a reader divides by
 
 from __future__ import annotations
 
-import numpy as np
-
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.padding import pair
 from gluon2caffe.onnx2caffe.lowering.window import Window
@@ -55,6 +53,6 @@ def _rounded_down(net: NetBuilder, x: Blob, windows: Windows) -> Blob:
     taken = [min(w.before, (w.kernel - 1) // 2) for w in windows]
     kernel = pair([w.kernel - 2 * less for w, less in zip(windows, taken, strict=True)])
     pad = pair([w.before - less for w, less in zip(windows, taken, strict=True)])
-    weight = np.zeros((1, x.shape[1], *kernel), np.float32)
+    weight = growth.zeros(1, x.shape[1], *kernel)
     stride = pair([w.stride for w in windows])
     return layers.convolution(net, x, weight, None, stride=stride, pad=pad, part="windows")

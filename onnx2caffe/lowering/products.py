@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import enlarge
@@ -14,24 +14,23 @@ from gluon2caffe.onnx2caffe.lowering.reductions import total
 from gluon2caffe.onnx2caffe.lowering.transposition import transpose
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
-MOST_PRODUCTS = 1 << 26
-
 
 def computed_product(net: NetBuilder, a: Blob, b: Blob) -> Blob:
     """(..., M, K)·(..., K, N), batches broadcast: every a[m, k]·b[k, n] by Eltwise, then the sum over k.
 
     Raises:
-        UnsupportedNodeError: there would be more than 2²⁶ products (256 MB) at once.
+        UnsupportedNodeError: the products would take more memory at once than one node may (`growth`).
 
     """
     net.sizes.exact(a, why="a product of computed matrices")
     net.sizes.exact(b, why="a product of computed matrices")
     batch = tuple(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
     (m, k), n = a.shape[-2:], b.shape[-1]
-    if prod(batch) * m * k * n > MOST_PRODUCTS:
+    excess = growth.excess_of_bytes(4 * prod(batch) * m * k * n)
+    if excess:
         raise UnsupportedNodeError(
             f"it multiplies two computed tensors, {a.shape} by {b.shape}; no stock Caffe layer does, and written as "
-            f"products and sums it would need {prod(batch) * m * k * n:,} numbers at once",
+            f"products and sums it would need {excess}",
         )
     count = prod(batch)
     left = layers.reshape(net, _with_batch(net, a, batch, "left"), (count, m, k, 1), part="left")
@@ -60,6 +59,7 @@ def batched_product(net: NetBuilder, x: Blob, matrices: Array) -> Blob:
     own = batch[len(batch) - len(own) :]
     (m, k), n, groups = x.shape[-2:], matrices.shape[-1], prod(own)
     front = batch[: len(batch) - len(own)]
+    growth.require_numbers(groups, k, n)
     matrices = np.broadcast_to(matrices.reshape(matrices.shape[-2 - len(own) :]), (*own, k, n)).reshape(groups, k, n)
     rows = layers.reshape(net, x, (prod(front), groups, m, k), part="rows")
     turned = transpose(net, rows, (0, 1, 3, 2), part="turn")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import prod
 
-import numpy as np
-
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import as_planes, pieces
 
@@ -98,13 +96,13 @@ def _weighted(net: NetBuilder, x: Blob, first: int, last: int, weight: float) ->
     """The sum times `weight`, where one InnerProduct or 1×1 Convolution makes it; None elsewhere."""
     count = prod(x.shape[first:last])
     if first and last == x.rank and (first == 1 or net.profile.limits.inner_product_axes):
-        row = np.full((1, count), weight, np.float32)
+        row = growth.full((1, count), weight)
         return layers.inner_product(net, x, row, None, axis=first, part="sum")
     if first > 1 or (first == 0 and last == x.rank):
         return None
     planes = as_planes(net, x, first, last)
     channels = layers.reshape(net, planes, (planes.shape[0], count, planes.shape[3], 1), part="channels")
-    return layers.convolution(net, channels, np.full((1, count, 1, 1), weight, np.float32), None, part="sum")
+    return layers.convolution(net, channels, growth.full((1, count, 1, 1), weight), None, part="sum")
 
 
 def _product_of_run(net: NetBuilder, x: Blob, first: int, last: int) -> Blob:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.lowering.axes import linear_along
@@ -69,40 +69,37 @@ def _resize(
         net.sizes.exact(x, why="a resize to given lengths")
     if how.mode not in ("nearest", "linear", "cubic"):
         raise UnsupportedNodeError(f"resize mode {how.mode!r}")
-    matrices = [
-        resize_matrix(
-            x.shape[axis],
-            shape[axis],
-            shape[axis] / x.shape[axis] if scales is None else float(scales[axis]),
-            how,
-            (0.0, 1.0) if regions is None else regions[axis],
-        )
-        for axis in range(x.rank)
-    ]
+    crops = how.coordinate_transformation_mode == "tf_crop_and_resize"
+    matrices: list[Array | None] = []
+    for axis in range(x.rank):
+        scale = shape[axis] / x.shape[axis] if scales is None else float(scales[axis])
+        same = scale == 1.0 and shape[axis] == x.shape[axis] and not crops  # at every length
+        region = (0.0, 1.0) if regions is None else regions[axis]
+        matrices.append(None if same else resize_matrix(x.shape[axis], shape[axis], scale, how, region))
     if x.rank == 4 and shape[:2] == x.shape[:2]:
         times = (shape[2] // x.shape[2], shape[3] // x.shape[3])
         if min(times) >= 1 and times != (1, 1) and all(map(_repeated, matrices[2:], times)):
             if scales is not None:
                 bound = [axis for axis in (2, 3) if not _repeats_at_any_size(float(scales[axis]), how)]
                 net.sizes.exact(x, bound, "repeated")
-            ones = np.ones((x.shape[1], 1, *times), np.float32)
+            ones = growth.ones(x.shape[1], 1, *times)
             return layers.deconvolution(net, x, ones, None, stride=times, group=x.shape[1])
-    for axis in reversed(range(x.rank)):
-        if scales is not None and scales[axis] == 1.0 and how.coordinate_transformation_mode != "tf_crop_and_resize":
-            continue  # at every length
-        x = linear_along(net, x, axis, matrices[axis], part=f"along_{axis}")
+    for axis, matrix in reversed(list(enumerate(matrices))):
+        if matrix is not None:
+            x = linear_along(net, x, axis, matrix, part=f"along_{axis}")
     return _extrapolated(node, net, x, matrices)
 
 
-def _extrapolated(node: Node, net: NetBuilder, x: Blob, matrices: list[Array]) -> Blob:
+def _extrapolated(node: Node, net: NetBuilder, x: Blob, matrices: list[Array | None]) -> Blob:
     """Add the extrapolation value at the places that lie outside along some axis."""
     value = node.attr("extrapolation_value", 0.0)
-    inside = [matrix.any(axis=1) for matrix in matrices]
-    if value == 0.0 or all(places.all() for places in inside):
+    inside = [None if matrix is None else matrix.any(axis=1) for matrix in matrices]
+    if value == 0.0 or all(places is None or places.all() for places in inside):
         return x
-    mask = np.ones(x.shape, np.float32)
+    mask = growth.ones(*x.shape)
     for axis, places in enumerate(inside):
-        mask *= places.reshape(-1, *[1] * (x.rank - axis - 1))
+        if places is not None:
+            mask *= places.reshape(-1, *[1] * (x.rank - axis - 1))
     return add_constant(net, x, (1 - mask) * np.float32(value), "extrapolated")
 
 
@@ -117,8 +114,10 @@ def _repeats_at_any_size(scale: float, how: Interpolation) -> bool:
     return all(_repeated(resize_matrix(size, size * times, scale, how), times) for size in (1, 2, 3, 4, 8, 32))
 
 
-def _repeated(matrix: Array, times: int) -> bool:
-    """Whether the matrix repeats every value `times` times."""
+def _repeated(matrix: Array | None, times: int) -> bool:
+    """Whether the matrix repeats every value `times` times; None stands for the identity."""
+    if matrix is None:
+        return times == 1
     return matrix.shape[0] == times * matrix.shape[1] and bool(
-        np.array_equal(matrix, np.repeat(np.eye(matrix.shape[1], dtype=np.float32), times, axis=0))
+        np.array_equal(matrix, np.repeat(growth.eye(matrix.shape[1]), times, axis=0))
     )

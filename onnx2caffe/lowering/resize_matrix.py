@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gluon2caffe.onnx2caffe import growth
 from gluon2caffe.onnx2caffe.layers import Array
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
 
@@ -30,6 +31,7 @@ def resize_matrix(
 
     A row of zeros stands for a place outside the region of tf_crop_and_resize, which gets the extrapolation value.
     """
+    growth.require_numbers(resized, size, width=8)
     matrix = np.zeros((resized, size), np.float64)
     for row in range(resized):
         x = source_position(how.coordinate_transformation_mode, row, size, resized, scale, region)

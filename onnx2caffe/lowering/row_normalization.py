@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-import numpy as np
-
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.broadcasting import add, affine, multiply
 from gluon2caffe.onnx2caffe.lowering.reductions import mean
@@ -91,7 +89,7 @@ def normalize_rows(net: NetBuilder, x: Blob, epsilon: float) -> Blob:
         centred = add(net, x, mean(net, x, [3]), -1.0)
     squares = layers.power(net, centred, power=2.0, part="square")
     if net.profile.limits.inner_product_axes:
-        weights = np.full((1, length), 1 / length, np.float32)
+        weights = growth.full((1, length), 1 / length)
         variance = layers.inner_product(net, squares, weights, None, axis=3, part="variance")
     else:
         variance = mean(net, squares, [3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.lowering.axes import select
 from gluon2caffe.onnx2caffe.lowering.broadcasting import multiply_constant
@@ -58,5 +58,5 @@ def gather(node: Node, net: NetBuilder) -> Blob:
 def triangle(node: Node, net: NetBuilder) -> Blob:
     """Times a constant triangle of ones."""
     x, shift = node.blob(), node.optional_constant(1)
-    ones, k = np.ones(x.shape[-2:], np.float32), 0 if shift is None else int(shift.item())
+    ones, k = growth.ones(*x.shape[-2:]), 0 if shift is None else int(shift.item())
     return multiply_constant(net, x, np.triu(ones, k) if node.attr("upper", 1) else np.tril(ones, k))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon2caffe.onnx2caffe import layers
+from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Pair
 
@@ -18,7 +18,7 @@ LARGEST_SHIFT_KERNEL = 8
 
 def shift_kernel(channels: int, size: Pair, offset: Pair) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Depthwise weight (channels, 1, *size) with a single 1 at `offset`."""
-    weight = np.zeros((channels, 1, *size), np.float32)
+    weight = growth.zeros(channels, 1, *size)
     weight[:, 0, offset[0], offset[1]] = 1
     return weight
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gluon2caffe.onnx2caffe import caffe_pb2
+from gluon2caffe.onnx2caffe import caffe_pb2, growth
 from gluon2caffe.onnx2caffe.builder import Blob
 from gluon2caffe.onnx2caffe.model import CaffeModel, Layer
 from gluon2caffe.onnx2caffe.names import Names
@@ -172,10 +172,11 @@ class _Writer:
             source = self._add("Reshape", [source], "planes", reshape_param=_dims(view))
         for start, end, blob in self._pieces:
             if axis == 1:
-                weight = np.eye(length, dtype=np.float32)[start:end, :, None, None]
+                weight = growth.zeros(end - start, length, 1, 1)
+                weight[np.arange(end - start), np.arange(start, end)] = 1
                 fields: dict[str, Any] = {"kernel_size": [1]}
             else:
-                weight = np.zeros((view[1], 1, length - (end - start) + 1, 1), np.float32)
+                weight = growth.zeros(view[1], 1, length - (end - start) + 1, 1)
                 weight[:, 0, start, 0] = 1
                 fields = {"kernel_h": weight.shape[2], "kernel_w": 1, "group": view[1]}
             fields |= {"num_output": weight.shape[0], "bias_term": False}

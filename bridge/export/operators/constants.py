@@ -9,10 +9,11 @@ from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
 from gluon2caffe.bridge.export.operators.shape_rules import same
 from gluon2caffe.bridge.mxnet_files.graph import Shape
+from gluon2caffe.onnx2caffe import growth
 
 _FILLED = {"_ones": 1.0, "_zeros": 0.0, "_zeros_without_dtype": 0.0, "_full": None}
 _FILLED_LIKE = {"ones_like": 1.0, "zeros_like": 0.0}
-_LARGEST = 2**26  # values of a constant; more is taken for a damaged file
+_LARGEST = growth.MOST_BYTES // 4  # values of a constant
 # Readers for which one number does as well as a tensor full of it.
 _BROADCASTING = frozenset(
     f"{form}_{function}" for form in ("elemwise", "broadcast") for function in ("add", "sub", "mul", "div")

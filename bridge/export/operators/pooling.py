@@ -13,6 +13,7 @@ from gluon2caffe.bridge.export.operators.operator import Operator
 from gluon2caffe.bridge.export.operators.registry import translates
 from gluon2caffe.bridge.export.operators.shape_rules import expect_rank
 from gluon2caffe.bridge.mxnet_files.graph import Shape
+from gluon2caffe.onnx2caffe import growth
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,10 @@ def adaptive_average_pooling(op: Operator) -> None:
         window = tuple(size // out for size, out in zip(sizes, wanted, strict=True))
         op.result("AveragePool", [data], kernel_shape=window, strides=window, pads=(0, 0, 0, 0))
     else:
+        for size, out in zip(sizes, wanted, strict=True):
+            excess = growth.excess_of_bytes(4 * size * out)
+            if excess:
+                raise NotExactError(f"its matrix of {out:,}×{size:,} numbers would take {excess}")
         along_w = op.constant("average_w", averaging_matrix(sizes[1], wanted[1]).T)
         narrow = op.add_node("MatMul", [data, along_w], (*op.shape[:3], wanted[1]))
         op.result("MatMul", [op.constant("average_h", averaging_matrix(sizes[0], wanted[0])), narrow])

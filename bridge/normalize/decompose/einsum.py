@@ -17,6 +17,8 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
 from gluon2caffe.bridge.normalize.rewrite import Rewriting
+from gluon2caffe.onnx2caffe import growth
+from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.node import is_static
 
 # Letters for the axes under an ellipsis; an equation has a to z and A to Z.
@@ -156,6 +158,11 @@ class _Decomposition:
     def _constant_product(self, a: _Term, b: _Term, letters: str) -> _Term:
         number = {letter: index for index, letter in enumerate(sorted({*a.letters, *b.letters}))}
         axes = [[number[letter] for letter in term] for term in (a.letters, b.letters, letters)]
+        lengths = dict(zip(a.letters + b.letters, [*a.tensor.shape, *b.tensor.shape], strict=True))
+        excess = growth.excess_of_bytes(4 * prod(lengths[letter] for letter in letters))
+        if excess:
+            node = self._new.node
+            raise ConversionError(f"Einsum {node.name or node.outputs[0].name!r} makes a constant of {excess}.")
         return _Term(
             self._new.constant(np.einsum(a.tensor.values, axes[0], b.tensor.values, axes[1], axes[2])), letters
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -15,6 +16,8 @@ import onnx_graphsurgeon as gs
 from gluon2caffe.bridge.normalize.decompose.replacement import Replacement
 from gluon2caffe.bridge.normalize.rewrite import Rewriting
 from gluon2caffe.bridge.normalize.surgery import Array
+from gluon2caffe.onnx2caffe import growth
+from gluon2caffe.onnx2caffe.errors import ConversionError
 from gluon2caffe.onnx2caffe.node import is_static
 
 _SPLIT_WITH_SIZES_AS_INPUT = 13
@@ -23,6 +26,8 @@ _ACTIVATIONS = {name.lower(): name for name in ("Relu", "Sigmoid", "Softplus", "
 
 _DEFAULT_ACTIVATIONS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
 _SEQUENCE_LENGTHS = 4
+_NODES_OF_STEP = {"RNN": 3, "GRU": 11, "LSTM": 11}
+"""Of a usual one."""
 
 
 def unrolled(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
@@ -33,7 +38,22 @@ def unrolled(node: gs.Node, state: Rewriting) -> list[gs.Node] | None:
     """
     if node.op not in _DEFAULT_ACTIVATIONS or node.domain or not _can_be_decomposed(node):
         return None
+    _refuse_growth(node)
     return _Unrolled(Replacement(node, state)).nodes()
+
+
+def _refuse_growth(node: gs.Node) -> None:
+    """Refuse what would be too many nodes, or too many copies of its recurrent weights, of which each step has one."""
+    recurrent = node.inputs[2]
+    steps = _steps(node) * int(recurrent.shape[0])
+    excess = growth.excess_of_nodes(steps * _NODES_OF_STEP[node.op])
+    if not excess:
+        excess = growth.excess_of_copies(steps * 4 * prod(recurrent.shape[1:]))
+    if excess:
+        raise ConversionError(
+            f"{node.op} {node.name or node.outputs[0].name!r} would be unrolled: {steps:,} steps are {excess}. "
+            "Try: export the net with fewer steps, or cut it before with outputs=[...]"
+        )
 
 
 def _can_be_decomposed(node: gs.Node) -> bool:

@@ -99,7 +99,7 @@ def test_computed_indices() -> None:
 
 
 def test_very_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gluon2caffe.onnx2caffe.lowering.axes.LARGEST_MATRIX", 100)
+    monkeypatch.setattr("gluon2caffe.onnx2caffe.growth.MOST_BYTES", 400 * 8)
     order = np.random.default_rng(0).permutation(400)[None]
-    with pytest.raises(UnsupportedModelError, match=r"it picks 400 of 400 places in \d+ pieces"):
+    with pytest.raises(UnsupportedModelError, match="it would need 400×400 numbers, 640,000 bytes; 3,200 are the most"):
         gluon2caffe.to_caffe(_indices("GatherElements<axis=1>(x, i)", "1,400", order).model())

@@ -9,7 +9,7 @@ from agreement import check, layer_types, model
 
 import gluon2caffe
 from gluon2caffe import ConversionError, UnsupportedModelError
-from gluon2caffe.bridge.normalize import fold_constants as folding
+from gluon2caffe.onnx2caffe import growth
 
 BRANCHES = "then_branch = one () => (float[] i) { i = Neg(a) }, else_branch = two () => (float[] j) { j = Abs(a) }"
 
@@ -84,16 +84,14 @@ def test_shape_arithmetic(body: str, batch: int) -> None:
     ],
 )
 def test_constants_that_would_blow_up(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "LARGEST_GROWN", 50)
+    monkeypatch.setattr(growth, "MOST_BYTES", 396)
     text = f"""(float[10,10] x) => (float[] y) <int64[2] big={{10,10}}, float[1,1] one, float[1,1] flat, int64 i0={{0}},
         int64 i1={{1}}, int64 far={{100}}> {{ {body} }}"""
     if "Range" in body:
         text = text.replace("float[10,10] x", "float[100] x")
-    with pytest.raises(
-        ConversionError, match="makes 100 numbers out of constants; 50 are the most that are computed ahead"
-    ):
+    with pytest.raises(ConversionError, match="too much out of constants: 400 bytes; 396 are the most that one node"):
         gluon2caffe.to_caffe(model(text))
-    monkeypatch.setattr(folding, "LARGEST_GROWN", 100)
+    monkeypatch.setattr(growth, "MOST_BYTES", 400)
     gluon2caffe.to_caffe(model(text))
 
 

@@ -31,6 +31,8 @@ FILES = (
     "onnx2caffe/tidy/*.py",
     "ssd_heads/**/*.py",
     "bridge/normalize/**/*.py",
+    "bridge/onnx_source/*.py",
+    "bridge/mxnet_files/*.py",
 )
 GENERATED = ("caffe_pb2.py",)
 Planted = tuple[str, Mutation]
@@ -42,11 +44,15 @@ def files() -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
-def sample(per_file: int, seed: int) -> list[Planted]:
-    """Some mutations of every file, drawn by the seed, in an order of the seed's; 0 per file for all."""
+def sample(per_file: int, seed: int, *, refusals: bool = False) -> list[Planted]:
+    """Some mutations of every file, drawn by the seed, in an order of the seed's; 0 per file for all.
+
+    With `refusals`, only those that take out what is raised.
+    """
     chosen: list[Planted] = []
     for file in files():
         every = mutations((ROOT / file).read_text(encoding="utf-8"))
+        every = [each for each in every if each.refusal] if refusals else every
         drawn = random.Random(f"{seed}/{file}").sample(every, min(per_file, len(every))) if per_file else every
         chosen += [(file, mutation) for mutation in drawn]
     random.Random(seed).shuffle(chosen)
@@ -101,6 +107,7 @@ def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(prog="tests.mutation")
     parser.add_argument("--per-file", type=int, default=4, help="mutations drawn from each file; 0 for all")
+    parser.add_argument("--refusals", action="store_true", help="take out what is raised, and nothing else")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600.0, help="begin no mutation after this time")
@@ -108,7 +115,7 @@ def main() -> None:
     asked = parser.parse_args()
     if not coverage_map.DATA.exists():
         coverage_map.measure()
-    chosen = sample(asked.per_file, asked.seed)
+    chosen = sample(asked.per_file, asked.seed, refusals=asked.refusals)
     rows = list(tried(chosen, coverage_map.load(), asked.jobs, asked.minutes))
     every = sum(len(mutations((ROOT / file).read_text(encoding="utf-8"))) for file in files())
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tests.own_process import ROOT
 
 DATA = ROOT / "build" / "mutation" / "coverage"
+SOURCES = DATA.with_name("sources")
+"""The files as they were when coverage ran: lines move with every edit."""
 ROOMS = ("bridge", "onnx2caffe", "ssd_heads")
 TESTS = (
     "tests/unit/lowering",
     "tests/unit/normalize",
     "tests/unit/model",
     "tests/unit/onnx_door",
+    "tests/unit/mxnet_files",
+    "tests/unit/sizes",
     "tests/unit/ssd_heads",
     "tests/regression",
     "tests/quirks",
@@ -49,7 +56,9 @@ class CoverageMap:
         return self._spread([case for case in self._all(file, line) if case not in first], MOST_OTHERS)
 
     def _all(self, file: str, line: int) -> list[str]:
-        return self.lines.get(file, {}).get(line) or ([] if self.is_inside(file, line) else self.files.get(file, []))
+        then = lines_then(file).get(line, 0)
+        found = self.lines.get(file, {}).get(then)
+        return found or ([] if self.is_inside(file, line) else self.files.get(file, []))
 
     @staticmethod
     def is_inside(file: str, line: int) -> bool:
@@ -66,6 +75,15 @@ class CoverageMap:
         return [cases[int(place * len(cases) / most)] for place in range(most)]
 
 
+@cache
+def lines_then(file: str) -> dict[int, int]:
+    """Line of a file as it is -> the line that it was when coverage ran; what is new since is in no case."""
+    now, then = ((folder / file) for folder in (ROOT, SOURCES))
+    old, new = ((path.read_text(encoding="utf-8").splitlines() if path.exists() else []) for path in (then, now))
+    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    return {b + k + 1: a + k + 1 for a, b, length in blocks for k in range(length)}
+
+
 def environment() -> Mapping[str, str]:
     """The environment of the tests: one thread, and OpenCV alone, which starts fast."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "GLUON2CAFFE_CAFFE_FOLDER": os.devnull}
@@ -74,6 +92,9 @@ def environment() -> Mapping[str, str]:
 def measure() -> None:
     """Run the tests once, each case noted by name (`tests.mutation.contexts`)."""
     DATA.parent.mkdir(parents=True, exist_ok=True)
+    for room in ROOMS:
+        only = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(ROOT / room, SOURCES / room, ignore=only, dirs_exist_ok=True)
     command = [sys.executable, "-m", "coverage", "run", f"--data-file={DATA}", f"--source={','.join(ROOMS)}"]
     command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation.contexts", *TESTS]
     subprocess.run(command, cwd=ROOT, env=environment(), check=False)

@@ -26,12 +26,14 @@ class Mutation:
         line: where.
         words: what is changed, and to what.
         guard: whether it takes out or turns round a check that refuses or leaves something as it is.
+        refusal: whether it takes out what is raised.
     """
 
     index: int
     line: int
     words: str
     guard: bool
+    refusal: bool = False
 
 
 _COMPARE: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -65,7 +67,7 @@ _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "lis
 def mutations(source: str) -> list[Mutation]:
     """Every mutation of a source file, in the order in which `planted` counts them."""
     return [
-        Mutation(index, node.lineno, words, guard)
+        Mutation(index, node.lineno, words, guard, isinstance(node, ast.Raise))
         for index, (node, guard, (words, _)) in enumerate(_changes(ast.parse(source)))
     ]
 
@@ -83,6 +85,11 @@ def _changes(tree: ast.Module) -> Iterator[tuple[Any, bool, Change]]:
     for node, guard in _walk(tree, False):
         for change in _of(node):
             yield node, guard, change
+        for body in (getattr(node, name, None) for name in ("body", "orelse")):
+            for place, statement in enumerate(body if isinstance(body, list) else []):
+                if isinstance(statement, ast.Raise):
+                    words = f"`raise {ast.unparse(statement.exc)[:60] if statement.exc else ''}` is left out"
+                    yield statement, True, (words, lambda body=body, place=place: _put(body, place, ast.Pass()))
 
 
 def _walk(node: ast.AST, guard: bool) -> Iterator[tuple[ast.AST, bool]]:

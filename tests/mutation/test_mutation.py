@@ -27,6 +27,7 @@ CHANGES = [
     (4, "0 becomes 1", False),
     (6, "`if x < low or not x` becomes `if False`", False),
     (6, "`if x < low or not x` becomes `if True`", False),
+    (7, "`raise ValueError(f'{x + 1} is below')` is left out", True),
     (6, "or becomes and", True),
     (6, "`x < low` is left out of or", True),
     (6, "`not x` is left out of or", True),
@@ -48,9 +49,10 @@ def test_every_kind_of_fault_and_where_it_is() -> None:
 def test_each_fault_changes_the_code_in_its_own_way() -> None:
     texts = [ast.unparse(planted(SOURCE, index)) for index in range(len(CHANGES))]
     assert len({*texts, ast.unparse(ast.parse(SOURCE))}) == len(CHANGES) + 1
-    assert "if x < low and (not x):" in texts[5]
-    assert "if False or not x:" in texts[6]
-    assert "if x < low or not not x:" in texts[9]
+    assert "if x < low or not x:\n        pass\n" in texts[5]
+    assert "if x < low and (not x):" in texts[6]
+    assert "if False or not x:" in texts[7]
+    assert "if x < low or not not x:" in texts[10]
 
 
 def test_the_cases_of_a_line_or_of_its_file() -> None:

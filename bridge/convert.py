@@ -135,7 +135,8 @@ def lowered(made: Intermediate) -> Conversion:
     except UnsupportedModelError as error:
         error.cut = cut_before_refusals(made, error.refusals)
         raise
-    notes = [*made.notes, *model.notes, *growth_notes(model, sources, made.weight_bytes)]
+    notes = [*made.notes, *model.notes]
+    notes += growth_notes(model, sources, made.weight_bytes)
     return Conversion(model, made.options, made.source, made.arrays, sources, notes, made.heads)
 
 

@@ -56,7 +56,7 @@ class CoverageMap:
         return self._spread([case for case in self._all(file, line) if case not in first], MOST_OTHERS)
 
     def _all(self, file: str, line: int) -> list[str]:
-        then = lines_then(file).get(line, 0)
+        then = lines_then(file).get(line, 0) if (SOURCES / file).exists() else line
         found = self.lines.get(file, {}).get(then)
         return found or ([] if self.is_inside(file, line) else self.files.get(file, []))
 

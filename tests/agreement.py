@@ -260,9 +260,11 @@ class LastingWorker:
         return all(shape is None or len(shape) > 1 for shape in blob_shapes(converted).values())
 
     def reads_files_for(self, target: str) -> bool:
-        """Whether it reads files for `target`: OpenCV only those that avoid its faults; the Caffes have none."""
+        """Whether it reads files for `target`: OpenCV only those that avoid its faults, the Caffes none for OpenCV."""
         avoided = {quirk.fault for quirk in PROFILES[target].quirks}
-        return not isinstance(self._reader, OpenCVReader) or avoided >= {q.fault for q in PROFILES["opencv"].quirks}
+        if isinstance(self._reader, OpenCVReader):
+            return avoided >= {quirk.fault for quirk in PROFILES["opencv"].quirks}
+        return not PROFILES[target].multiplies_bottoms
 
     def promised(self) -> frozenset[str]:
         """The layer types that the target profile of this kind of reader lists."""

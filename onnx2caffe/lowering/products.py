@@ -13,10 +13,13 @@ from gluon2caffe.onnx2caffe.lowering.axes import enlarge
 from gluon2caffe.onnx2caffe.lowering.reductions import total
 from gluon2caffe.onnx2caffe.lowering.transposition import transpose
 from gluon2caffe.onnx2caffe.node import UnsupportedNodeError
+from gluon2caffe.onnx2caffe.targets.remedy import other_target
 
 
 def computed_product(net: NetBuilder, a: Blob, b: Blob) -> Blob:
     """(..., M, K)·(..., K, N), batches broadcast: every a[m, k]·b[k, n] by Eltwise, then the sum over k.
+
+    Where InnerProduct multiplies two bottoms, it is that one layer.
 
     Raises:
         UnsupportedNodeError: the products would take more memory at once than one node may (`growth`).
@@ -26,13 +29,22 @@ def computed_product(net: NetBuilder, a: Blob, b: Blob) -> Blob:
     net.sizes.exact(b, why="a product of computed matrices")
     batch = tuple(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
     (m, k), n = a.shape[-2:], b.shape[-1]
-    excess = growth.excess_of_bytes(4 * prod(batch) * m * k * n)
+    count = prod(batch)
+    if net.profile.multiplies_bottoms:
+        left = layers.reshape(net, _with_batch(net, a, batch, "left"), (1, count, m, k), part="left")
+        right = layers.reshape(net, _with_batch(net, b, batch, "right"), (1, count, k, n), part="right")
+        fields = {"num_output": n, "bias_term": False, "axis": 3}
+        product = net.one("InnerProduct", [left, right], part="product", inner_product_param=fields)
+        # A Reshape even to the same shape: OpenCV (4.11) forgets an activation that it merges into such a product.
+        dims = {"shape": {"dim": [*batch, m, n]}}
+        return net.one("Reshape", [product], (*batch, m, n), part="shape", reshape_param=dims)
+    excess = growth.excess_of_bytes(4 * count * m * k * n)
     if excess:
         raise UnsupportedNodeError(
-            f"it multiplies two computed tensors, {a.shape} by {b.shape}; no stock Caffe layer does, and written as "
-            f"products and sums it would need {excess}",
+            f"it multiplies two computed tensors, {a.shape} by {b.shape}; no layer that all readers have does, and "
+            f"written as products and sums it would need {excess}",
+            other_target(lambda profile: profile.multiplies_bottoms),
         )
-    count = prod(batch)
     left = layers.reshape(net, _with_batch(net, a, batch, "left"), (count, m, k, 1), part="left")
     right = layers.reshape(net, _with_batch(net, b, batch, "right"), (count, 1, k, n), part="right")
     pairs = [enlarge(net, side, (count, m, k, n)) for side in (left, right)]

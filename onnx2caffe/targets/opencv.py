@@ -70,5 +70,9 @@ PROFILE = Profile(
         ]
     ),
     quirks=QUIRKS,
-    sources=("OpenCV 4.11, modules/dnn/src/init.cpp and modules/dnn/src/caffe/caffe_importer.cpp",),
+    multiplies_bottoms=True,
+    sources=(
+        "OpenCV 4.11, modules/dnn/src/init.cpp and modules/dnn/src/caffe/caffe_importer.cpp",
+        f"{_LAYERS}/fully_connected_layer.cpp: without weights, the product of two bottoms; run on 4.5.5 to 4.12",
+    ),
 )

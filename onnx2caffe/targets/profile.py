@@ -43,9 +43,10 @@ class Profile:
 
     `layers` are Caffe layer type names; `without` are the fields of a layer's parameter message that it does not
     accept, by layer type; `sources` say where each group of entries comes from. `quirks` are the faults of the readers
-    that the files are meant for. `measured` is false where no reader was at hand and all rests on `sources`.
-    that the files are meant for. `beyond` are layer types that the reader itself has, but others that its files are
-    meant for lack: they are written only where no other layers compute the same, and noted.
+    that the files are meant for. `measured` is false where no reader was at hand and all rests on `sources`. `beyond`
+    are layer types that the reader itself has, but others that its files are meant for lack: they are written only
+    where no other layers compute the same, and noted. `multiplies_bottoms`: whether InnerProduct with two bottoms is
+    the product of two computed matrices.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Profile:
     quirks: tuple[Quirk, ...] = ()
     measured: bool = True
     beyond: frozenset[str] = frozenset()
+    multiplies_bottoms: bool = False
 
     def has(self, *kinds: str) -> bool:
         """Whether the reader has all these layer types."""

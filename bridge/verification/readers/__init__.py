@@ -117,9 +117,7 @@ def readers_for(target: str) -> InstalledReaders:
     That is the reader of the target's name where it is ready, else OpenCV and the Caffes. Others that are set up are
     among `missing`, with what to do to run them.
     """
-    own = KINDS.get(target)
-    is_apart = own is not None and own.optional
-    found = installed_readers([target]) if is_apart else InstalledReaders((), {})
+    found = installed_readers([target]) if target in KINDS else InstalledReaders((), {})
     if not found.readers:
         usual = installed_readers([name for name, kind in KINDS.items() if not kind.optional])
         found = InstalledReaders(usual.readers, {**found.missing, **usual.missing})

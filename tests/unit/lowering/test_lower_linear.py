@@ -114,6 +114,34 @@ def test_a_product_too_large_to_write_out_is_refused() -> None:
         gluon2caffe.to_caffe(model(text))
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((2, 3, 5, 7), (2, 3, 7, 4)),
+        ((1, 12, 50, 64), (1, 12, 64, 50)),
+        ((5, 7), (7, 1)),
+        ((2, 5, 7), (7, 4)),
+        ((1, 3, 5, 7), (1, 1, 7, 4)),
+        ((1, 512, 512), (1, 512, 512)),
+    ],
+)
+def test_opencv_multiplies_two_bottoms(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Activations on both sides: OpenCV forgets one that it merges into such a product."""
+    lengths = [",".join(map(str, shape)) for shape in (a, b)]
+    text = f"""(float[{lengths[0]}] x, float[{lengths[1]}] z) => (float[] y) {{
+        c = Tanh(x) d = Tanh(z) e = MatMul(c, d) y = Tanh(e) }}"""
+    # Sums of 512 products, added up in another order.
+    converted = check(model(text), target="opencv", tolerance=5e-5)
+    assert layer_types(converted).count("InnerProduct") == 1
+    assert "Eltwise" not in layer_types(converted)
+
+
+def test_the_refusal_of_a_large_product_names_the_target() -> None:
+    text = "(float[1,512,512] x, float[1,512,512] z) => (float[] y) { a = Relu(x) y = MatMul(a, z) }"
+    with pytest.raises(UnsupportedModelError, match=r"Remedy: choose the target 'opencv'\nTry: --outputs a "):
+        gluon2caffe.to_caffe(model(text))
+
+
 def test_shared_weight_is_used_as_it_is_by_both() -> None:
     weight = np.eye(4, dtype=np.float32) * 3
     text = """(float[2,4] x) => (float[] y, float[] z) <float[4,4] w, float s={5.0}> {

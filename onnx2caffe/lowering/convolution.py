@@ -10,6 +10,7 @@ from gluon2caffe.onnx2caffe import growth, layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.layers import Pair
 from gluon2caffe.onnx2caffe.lowering.axes import as_planes, join, select
+from gluon2caffe.onnx2caffe.lowering.correlation import correlation, is_correlation
 from gluon2caffe.onnx2caffe.lowering.padding import as_picture, axis_pads, from_picture, pair, spatial_pair, window_pads
 from gluon2caffe.onnx2caffe.lowering.spatial import crop, pad_with_zeros
 from gluon2caffe.onnx2caffe.lowering.transposition import transpose
@@ -25,6 +26,8 @@ def conv(node: Node, net: NetBuilder) -> Blob:
     """A Convolution layer; unequal pads become zeros in a longer kernel. Over three spatial axes one for all depths."""
     if node.blob().rank == 5:
         return _conv_of_volume(node, net)
+    if is_correlation(node):
+        return correlation(node, net)
     x = as_picture(net, node.blob())
     weight, bias = _weight(node), node.optional_constant(2)
     stride, dilation = spatial_pair(node, "strides", 1), spatial_pair(node, "dilations", 1)

@@ -2,11 +2,18 @@ import numpy as np
 import pytest
 from agreement import Case, check, layer_types, model, table
 
+from gluon2caffe import to_caffe
+from gluon2caffe.onnx2caffe.errors import UnsupportedModelError
+
 
 def _conv(weight: str, attributes: str = "", size: str = "1,4,9,7", operator: str = "Conv", bias: int = 0) -> Case:
     declared = f"float[{weight}] w" + (f", float[{bias}] b" if bias else "")
     inputs = "x, w, b" if bias else "x, w"
     return Case(f"(float[{size}] x) => (float[] y) <{declared}> {{ y = {operator}<{attributes}>({inputs}) }}")
+
+
+def _computed(size: str, kernel: str, group: int, around: str = "y = Conv<group={}>(x, k)") -> Case:
+    return Case(f"(float[{size}] x, float[{kernel}] k) => (float[] y) {{ {around.format(group)} }}")
 
 
 CASES = {
@@ -80,6 +87,22 @@ def test_three_spatial_axes(case: Case) -> None:
     case.check()
 
 
+COMPUTED = {
+    "computed kernel": _computed("1,6,9,8", "6,1,3,2", 6),
+    "computed kernel of one tap": _computed("1,6,9,8", "6,1,1,1", 6),
+    "computed kernel as large as the picture": _computed("1,6,4,3", "6,1,4,3", 6),
+    "computed kernel between activations": _computed(
+        "1,6,9,8", "6,1,4,4", 6, "a = Relu(x) b = Tanh(k) c = Conv<group={}>(a, b) y = Relu(c)"
+    ),
+}
+
+
+@table(COMPUTED)
+def test_a_computed_kernel_for_each_channel(case: Case) -> None:
+    """The correlation of siamese trackers: no Convolution, since no common reader takes its weights from a blob."""
+    assert "Convolution" not in layer_types(case.check())
+
+
 @table(CASES)
 def test_agrees(case: Case) -> None:
     assert set(layer_types(case.check())) <= {"Convolution", "Deconvolution", "Reshape"}
@@ -112,3 +135,12 @@ def test_weights_keep_their_values() -> None:
     weight = np.arange(36, dtype=np.float32).reshape(1, 4, 3, 3)
     converted = check(model(_conv("1,4,3,3").text, w=weight))
     assert np.array_equal(converted.layer("y").blobs[0], weight)
+
+
+@pytest.mark.parametrize("kernel", ["5,6,3,3", "6,1,3,3"])
+def test_a_computed_kernel_of_another_kind_is_refused(kernel: str) -> None:
+    group = 6 if kernel.startswith("6") else 1
+    text = f"""(float[1,6,9,8] x, float[{kernel}] k) => (float[] y) {{
+        a = Relu(x) y = Conv<group={group}, pads=[1,1,1,1]>(a, k) }}"""
+    with pytest.raises(UnsupportedModelError, match=r"its input 1 \(k\) is computed at run time.*\nTry: --outputs a "):
+        to_caffe(model(text))

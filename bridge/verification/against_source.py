@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 
 from gluon2caffe.bridge.conversion import Conversion
-from gluon2caffe.bridge.convert import as_model, lowered, to_intermediate
+from gluon2caffe.bridge.convert import as_model, convert_keeping, to_intermediate
 from gluon2caffe.bridge.load import Source
 from gluon2caffe.bridge.options import ConversionKeywords, ConversionOptions, conversion_options
 from gluon2caffe.bridge.verification.at_sizes import Size, compare_at_sizes
@@ -89,8 +89,10 @@ def verify(
         # The option of a conversion is a word, the sizes to compare at are a list.
         at_sizes = conversion.pop("sizes")  # type: ignore[assignment]
     check_prerequisites(source, samples)
+    # Before anything is opened: without a reader that would be in vain.
+    target = model.options.target if isinstance(model, Conversion) else conversion_options(conversion).target
+    chosen, missing = _readers(readers, target)
     loaded, saved = _opened(model, source, files, conversion)
-    chosen, missing = _readers(readers, loaded.options.target)
     raw = model_inputs(samples, loaded, source, seed)
     with tempfile.TemporaryDirectory(prefix="gluon2caffe-") as folder:
         run = Run(loaded, saved or loaded.save(Path(folder) / "net"), raw, chosen, missing)
@@ -138,14 +140,13 @@ def _opened(
 
 def _as_converted(loaded: CaffeModel, source: Source, options: ConversionOptions) -> Conversion:
     """The model of a saved pair, and what a conversion of its source remembers."""
-    made = to_intermediate(source, options)
+    made, fresh = convert_keeping(source, options)
     names = [tensor.name for tensor in made.graph.outputs]
-    fresh = lowered(made)
     if fresh.prototxt() == loaded.prototxt():
         # The files say nothing of tensors; a conversion that gives the same text does.
         return replace(fresh, model=replace(fresh.model, layers=loaded.layers))
     model = replace(loaded, outputs=_outputs_by_name(loaded.outputs, names))
-    return Conversion(model, options, made.source, heads=made.heads)
+    return Conversion(model, made.options, made.source, heads=made.heads)
 
 
 def _outputs_by_name(blobs: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

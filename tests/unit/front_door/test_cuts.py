@@ -136,6 +136,8 @@ def test_the_advice_can_be_pasted_on_the_command_line(tmp_path: Path) -> None:
     automatic = CliRunner().invoke(commands, [*command, "--outputs", "auto", "--verify", "--readers", "opencv"])
     assert automatic.exit_code == 0, automatic.output
     assert "Cut at a, b. Left for you to compute: Tan, Add." in automatic.stdout
+    verified = ["verify", str(made), str(source), "--outputs", "auto", "--readers", "opencv"]
+    assert CliRunner().invoke(commands, verified).exit_code == 0
 
 
 @pytest.mark.parametrize(

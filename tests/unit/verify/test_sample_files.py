@@ -138,7 +138,7 @@ def test_without_a_reader_nothing_is_converted(monkeypatch: pytest.MonkeyPatch) 
     def nothing(*_: Any) -> InstalledReaders:
         return InstalledReaders((), {"OpenCV": "No module named 'cv2'"})
 
-    monkeypatch.setattr(against_source, "installed_readers", nothing)
+    monkeypatch.setattr(against_source, "readers_for", nothing)
     source = model("(float[1,2] x) => (float[] y) { y = Neg(x) }")
     with pytest.raises(
         MissingExtraError, match=r"No reader of Caffe files works here \(OpenCV: No module named 'cv2'\)"

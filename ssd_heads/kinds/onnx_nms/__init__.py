@@ -173,7 +173,9 @@ class ONNXNMS(HeadKind):
 
     def in_graph(self, graph: gs.Graph) -> ONNXNMSHeads | None:
         """What suppression is given, and by which rules it works."""
-        tail = find_tail(graph)
+        # A node on its own, or behind other heads, is no detector.
+        has_picture = any(len(tensor.shape or ()) == 4 for tensor in graph.inputs)
+        tail = find_tail(graph) if has_picture else None
         if tail is None:
             return None
         size = picture_size(graph)

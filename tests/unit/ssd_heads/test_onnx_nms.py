@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from agreement import layer_types, run
 from detection_lists import Found, assert_same, of_onnx, of_rows
@@ -173,3 +174,11 @@ def test_what_is_no_such_suppression_is_refused_with_a_cut(source: onnx.ModelPro
     assert first == f"The suppression 'chosen' cannot become a DetectionOutput layer: {reason}."
     assert advice.startswith("Try: --outputs ")
     assert to_caffe(source, outputs=advice.split()[2].split(",")).heads is None
+
+
+def test_a_suppression_on_its_own_is_no_detector() -> None:
+    text = """<ir_version: 8, opset_import: ["": 13]>
+    alone (float[1,6,4] boxes, float[1,1,6] scores) => (int64[k,3] chosen)
+    <int64[1] most = {3}, float[1] overlap = {0.5}> { chosen = NonMaxSuppression(boxes, scores, most, overlap) }"""
+    with pytest.raises(ConversionError, match="is known: only at the end of a detector, where it becomes a Detection"):
+        to_caffe(onnx.parser.parse_model(text))

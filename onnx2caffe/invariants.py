@@ -8,7 +8,8 @@ Of a graph:
   from the last check, in themselves or in what they read, are inferred anew.
 
 Before lowering, every float constant is float32. After a node is lowered, the blob of each output has the shape of its
-tensor. At the end, the layers of the model make the shapes that the blobs were recorded with.
+tensor. At the end, every layer fits what it reads, and the layers make the shapes that
+the blobs were recorded with.
 
 A violation is a fault of this program, never of the source: `InternalError`.
 """
@@ -23,10 +24,11 @@ import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import helper
 
+from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter
 from gluon2caffe.onnx2caffe.errors import InternalError
 from gluon2caffe.onnx2caffe.infer_types import InferenceError, TensorType, TypeInference
 from gluon2caffe.onnx2caffe.model import CaffeModel
-from gluon2caffe.onnx2caffe.shapes import net_shapes
+from gluon2caffe.onnx2caffe.shapes import MisfitError, Shape, UnknownShapeError, net_shapes, top_shapes
 from gluon2caffe.onnx2caffe.surgeon import stored
 
 
@@ -138,6 +140,7 @@ def require_recorded_shapes(model: CaffeModel, shapes: Mapping[str, Sequence[int
     messages = [layer.message for layer in model.layers]
     made = dict(model.inputs)
     for message, layer in zip(messages, net_shapes(model.inputs, messages), strict=True):
+        _require_fit(message, layer.bottoms, layer.tops)
         made.update((top, shape) for top, shape in zip(message.top, layer.tops, strict=True) if shape is not None)
     for blob, tensors in held.items():
         for tensor in tensors:
@@ -147,6 +150,17 @@ def require_recorded_shapes(model: CaffeModel, shapes: Mapping[str, Sequence[int
                     "in the finished layers",
                     f"blob {blob!r} of {tensor!r} is {_lengths(made[blob])}, expected {_lengths(shapes[tensor])}",
                 )
+
+
+def _require_fit(message: LayerParameter, bottoms: Sequence[Shape | None], tops: Sequence[Shape | None]) -> None:
+    """Check that a layer can stand on its bottoms, such as a Reshape to as many values as there are."""
+    if None in tops and None not in bottoms:
+        try:
+            top_shapes(message, [shape for shape in bottoms if shape is not None])
+        except MisfitError as error:
+            raise InternalError("in the finished layers", f"{error}, expected fields that do") from error
+        except UnknownShapeError:
+            return
 
 
 def _agrees(tensor: gs.Tensor, found: TensorType) -> bool:

@@ -21,6 +21,10 @@ class UnknownShapeError(Exception):
     """The shapes that a layer makes do not follow from its fields and its bottoms."""
 
 
+class MisfitError(UnknownShapeError):
+    """A layer's fields and its bottoms do not fit together: no reader could load it."""
+
+
 @dataclass(frozen=True)
 class LayerShapes:
     """The shapes of a layer's bottoms and tops, in their order; None for those that are not known."""
@@ -33,8 +37,8 @@ def top_shapes(layer: LayerParameter, bottoms: Sequence[Shape]) -> list[Shape]:
     """The shapes of a layer's tops, where its bottoms have these.
 
     Raises:
-        UnknownShapeError: the type has no rule here, such as DetectionOutput, whose top depends on the numbers; or its
-            fields and its bottoms do not fit together.
+        UnknownShapeError: the type has no rule here, such as DetectionOutput, whose top depends on the numbers.
+        MisfitError: its fields and its bottoms do not fit together.
     """
     rule = _RULES.get(layer.type)
     if rule is None:
@@ -43,7 +47,7 @@ def top_shapes(layer: LayerParameter, bottoms: Sequence[Shape]) -> list[Shape]:
         return rule(layer, bottoms)
     except (IndexError, ValueError, ZeroDivisionError) as error:
         shapes = ", ".join(map(str, bottoms))
-        raise UnknownShapeError(f"the fields of {layer.type} {layer.name!r} do not fit {shapes}: {error}") from error
+        raise MisfitError(f"the fields of {layer.type} {layer.name!r} do not fit {shapes}: {error}") from error
 
 
 def has_shape_rule(kind: str) -> bool:

@@ -74,4 +74,7 @@ def light_model(graph: gs.Graph) -> onnx.ModelProto:
 def _proto(node: gs.Node) -> onnx.NodeProto:
     if node.op in MADE_LIKE_FIRST_INPUT and not node.domain:
         return helper.make_node("Identity", [node.inputs[0].name], [node.outputs[0].name])
-    return node_proto(node)
+    proto = node_proto(node)
+    # onnx says which node it cannot infer by this name alone.
+    proto.name = node.name or node.outputs[0].name
+    return proto

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import onnx_graphsurgeon as gs
@@ -11,8 +12,10 @@ from gluon2caffe.onnx2caffe.errors import SourceError
 FixedShape = tuple[int, ...] | dict[str, tuple[int, ...]] | None
 
 
-def fix_inputs(graph: gs.Graph, given: FixedShape) -> None:
-    """Give every input the shape that the user wants for it, else the one it declares.
+def fix_inputs(graph: gs.Graph, given: FixedShape) -> list[str]:
+    """Give every input the shape that the user wants for it, else the one it declares; return notes.
+
+    A length that the file fixes may be another one too. Whether the net works there shows when its shapes are inferred.
 
     Args:
         graph: its inputs are changed.
@@ -21,6 +24,7 @@ def fix_inputs(graph: gs.Graph, given: FixedShape) -> None:
     Raises:
         SourceError: a shape is missing, does not fit the declared one, or is for an input that is not there.
     """
+    notes = []
     shapes: dict[str, tuple[int, ...]] = {}
     if isinstance(given, dict):
         shapes = given
@@ -36,9 +40,17 @@ def fix_inputs(graph: gs.Graph, given: FixedShape) -> None:
         wanted = shapes.get(tensor.name)
         if wanted is not None:
             _require_match(tensor.name, declared, wanted)
+            if declared is not None and _is_resized(declared, wanted):
+                _refuse_kept_shapes(graph, tensor.name, declared, wanted)
+                notes.append(
+                    f"the file fixes input {tensor.name} at {_by(declared)}, and was converted at {_by(wanted)}: what "
+                    "its exporter computed from the size, such as the window of a pooling over all of a map, is still "
+                    f"made for {_by(declared)}"
+                )
             tensor.shape = list(wanted)
         else:
             _require_static(tensor.name, declared)
+    return notes
 
 
 def _names(graph: gs.Graph) -> str:
@@ -68,20 +80,30 @@ def _example(declared: list[Any] | None) -> tuple[int, ...]:
 
 
 def _require_match(name: str, declared: list[Any] | None, wanted: tuple[int, ...]) -> None:
-    if declared is None:
-        return
-    fits = len(declared) == len(wanted) and all(
-        axis == 0 or not isinstance(length, int) or length <= 0 or length == size
-        for axis, (length, size) in enumerate(zip(declared, wanted, strict=False))
-    )
-    if fits:
-        return
-    misfit = f"Input {name!r} has shape {declared}; {list(wanted)} does not fit it."
-    # Weights are made for so many channels or features.
-    if len(declared) == len(wanted) and (declared[1] == wanted[1] or not isinstance(declared[1], int)):
-        misfit += (
-            " The file fixes the size. If the net works at others, export it again with dynamic axes, or put names in "
-            "place of their lengths, in its inputs and outputs, with "
-            "onnx.tools.update_model_dims.update_inputs_outputs_dims."
+    if declared is not None and len(declared) != len(wanted):
+        raise SourceError(
+            f"Input {name!r} has shape {declared}; {list(wanted)} does not fit it, expected {len(declared)} lengths."
         )
-    raise SourceError(misfit)
+
+
+def _is_resized(declared: list[Any], wanted: tuple[int, ...]) -> bool:
+    """Whether another length is wanted where the file fixes one; another batch is none: weights are made for any."""
+    return any(
+        isinstance(length, int) and length > 0 and length != size
+        for length, size in zip(declared[1:], wanted[1:], strict=True)
+    )
+
+
+def _refuse_kept_shapes(graph: gs.Graph, name: str, declared: list[Any], wanted: tuple[int, ...]) -> None:
+    """Refuse another size where shapes are known from the file alone: those that operators outside ONNX make."""
+    for node in graph.nodes:
+        if node.domain and any(tensor.shape for tensor in node.outputs):
+            raise SourceError(
+                f"Input {name!r} has shape {declared}; {list(wanted)} does not fit it: {node.op} "
+                f"{node.name or node.outputs[0].name!r} is no operator of ONNX, and its shapes are only known at the "
+                "size of the file."
+            )
+
+
+def _by(shape: Sequence[Any]) -> str:
+    return "×".join(str(length) for length in shape)

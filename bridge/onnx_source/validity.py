@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import onnx_graphsurgeon as gs
@@ -24,16 +25,9 @@ def check_nodes(graph: gs.Graph) -> None:
         if node.domain:
             continue
         _check_window(node)
-        if node.op in ("Conv", "ConvTranspose"):
-            _check_convolution(node)
-        elif node.op in _PER_CHANNEL and node.attrs.get("spatial", 1):
-            _check_per_channel(node)
-        elif node.op == "PRelu":
-            _require_broadcast(node, "slope", node.inputs[1].shape, node.inputs[0].shape)
-        elif node.op == "Gemm" and len(node.inputs) > 2 and node.inputs[2].name:
-            _require_broadcast(node, "third operand", node.inputs[2].shape, node.outputs[0].shape)
-        elif node.op == "Split":
-            _check_split(node)
+        check = _CHECKS.get(node.op)
+        if check is not None:
+            check(node)
 
 
 def _check_window(node: gs.Node) -> None:
@@ -51,6 +45,9 @@ def _check_convolution(node: gs.Node) -> None:
         return
     if len(weight) < 3 or len(weight) != len(x):
         raise SourceError(f"{_title(node)}: its weights have the shape {list(weight)}, its input {list(x)}.")
+    kernel = node.attrs.get("kernel_shape")
+    if kernel is not None and list(kernel) != list(weight[2:]):
+        raise SourceError(f"{_title(node)}: its weights have the shape {list(weight)}, its kernel_shape is {kernel}.")
     groups = node.attrs.get("group", 1)
     if groups < 1:
         raise SourceError(f"{_title(node)} has the attribute group = {groups}, expected at least 1.")
@@ -74,6 +71,8 @@ _PER_CHANNEL = {"BatchNormalization": 4, "InstanceNormalization": 2}
 
 
 def _check_per_channel(node: gs.Node) -> None:
+    if not node.attrs.get("spatial", 1):
+        return
     x = node.inputs[0].shape
     for tensor in node.inputs[1 : 1 + _PER_CHANNEL[node.op]]:
         if (
@@ -111,6 +110,57 @@ def _check_split(node: gs.Node) -> None:
         )
 
 
+def _check_prelu(node: gs.Node) -> None:
+    _require_broadcast(node, "slope", node.inputs[1].shape, node.inputs[0].shape)
+
+
+def _check_gemm(node: gs.Node) -> None:
+    if len(node.inputs) > 2 and node.inputs[2].name:
+        _require_broadcast(node, "third operand", node.inputs[2].shape, node.outputs[0].shape)
+
+
+def _check_reshape(node: gs.Node) -> None:
+    x, made = node.inputs[0].shape, node.outputs[0].shape
+    if is_static_shape(x) and is_static_shape(made) and math.prod(x) != math.prod(made):
+        raise SourceError(
+            f"{_title(node)} makes {list(made)} of {list(x)}: {math.prod(made)} numbers of {math.prod(x)}."
+        )
+
+
+def _check_depth_to_space(node: gs.Node) -> None:
+    x, block = node.inputs[0].shape, node.attrs.get("blocksize", 1)
+    if is_static_shape(x) and x[1] % block**2:
+        raise SourceError(f"{_title(node)} makes blocks of {block}×{block} of {x[1]} channels, expected a multiple.")
+
+
+def _check_row_normalization(node: gs.Node) -> None:
+    """Scale and bias broadcast to the axes that are normalised."""
+    x, axis = node.inputs[0].shape, node.attrs.get("axis", -1)
+    if is_static_shape(x) and -len(x) <= axis < len(x):
+        for tensor in node.inputs[1:]:
+            if tensor.name:
+                _require_broadcast(node, "scale or bias", tensor.shape, x[axis:])
+
+
+def _check_group_normalization(node: gs.Node) -> None:
+    """Scale and bias hold a number for each group, since opset 21 one for each channel."""
+    x, groups = node.inputs[0].shape, node.attrs.get("num_groups", 1)
+    for tensor in node.inputs[1:]:
+        if is_static_shape(x) and is_static_shape(tensor.shape) and list(tensor.shape) not in ([groups], [x[1]]):
+            raise SourceError(
+                f"{_title(node)}: its scale or bias has the shape {list(tensor.shape)}, expected [{groups}] or "
+                f"[{x[1]}]."
+            )
+
+
+def _check_reverse_sequence(node: gs.Node) -> None:
+    x, lengths, axis = node.inputs[0].shape, node.inputs[1], node.attrs.get("time_axis", 0)
+    if is_static_shape(x) and isinstance(lengths, gs.Constant) and 0 <= axis < len(x):
+        wrong = [int(length) for length in lengths.values.reshape(-1) if not 0 <= length <= x[axis]]
+        if wrong:
+            raise SourceError(f"{_title(node)} reverses {wrong[0]} of {x[axis]} steps.")
+
+
 def _require_broadcast(node: gs.Node, what: str, shape: Any, wanted: Any) -> None:
     if not is_static_shape(shape) or not is_static_shape(wanted):
         return
@@ -119,6 +169,23 @@ def _require_broadcast(node: gs.Node, what: str, shape: Any, wanted: Any) -> Non
     )
     if not fits:
         raise SourceError(f"{_title(node)}: its {what} of shape {list(shape)} does not broadcast to {list(wanted)}.")
+
+
+_CHECKS: dict[str, Callable[[gs.Node], None]] = {
+    "BatchNormalization": _check_per_channel,
+    "Conv": _check_convolution,
+    "ConvTranspose": _check_convolution,
+    "DepthToSpace": _check_depth_to_space,
+    "Gemm": _check_gemm,
+    "GroupNormalization": _check_group_normalization,
+    "InstanceNormalization": _check_per_channel,
+    "LayerNormalization": _check_row_normalization,
+    "PRelu": _check_prelu,
+    "RMSNormalization": _check_row_normalization,
+    "Reshape": _check_reshape,
+    "ReverseSequence": _check_reverse_sequence,
+    "Split": _check_split,
+}
 
 
 def _title(node: gs.Node) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnx
 
 from gluon2caffe.bridge.verification.double_sigmoid import has_sigmoids, with_double_sigmoids
+from gluon2caffe.bridge.verification.other_size import at_other_size, fixes_other_size
 from gluon2caffe.bridge.verification.prerequisites import INSTALL
 from gluon2caffe.bridge.verification.run_errors import ReferenceModelError
 from gluon2caffe.bridge.verification.samples import FloatArray, join_samples, split_samples
@@ -29,7 +30,7 @@ def run_onnx(
     Args:
         model: the model, which stays as it is, or its file.
         inputs: input -> float32 array; with several samples along axis 0 where the model takes one, they are run one
-            by one and the results joined.
+            by one and the results joined. Where the model fixes another size, it is run at that of the array.
         fetch: the tensors to return, intermediate ones too; None means the outputs of the graph.
 
     Raises:
@@ -44,7 +45,9 @@ def run_onnx(
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3  # errors: it warns of every unused initializer
     try:
-        session = onnxruntime.InferenceSession(_source(model, fetch), options, providers=["CPUExecutionProvider"])
+        given_shapes = {name: array.shape for name, array in inputs.items()}
+        source = _source(model, fetch, given_shapes)
+        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         shapes = {item.name: _static(item.shape, inputs.get(item.name)) for item in session.get_inputs()}
         types = {item.name: _dtype(item.type) for item in session.get_inputs()}
         names = [item.name for item in session.get_outputs()] if fetch is None else list(fetch)
@@ -113,14 +116,19 @@ def node_outputs(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
     return {node.name: tuple(node.output) for node in model.graph.node if node.name}
 
 
-def _source(model: onnx.ModelProto | str | PathLike[str], fetch: Sequence[str] | None) -> bytes | str:
-    """Return what to start a session from: the model, with the tensors to fetch as its outputs."""
+def _source(
+    model: onnx.ModelProto | str | PathLike[str], fetch: Sequence[str] | None, shapes: Mapping[str, tuple[int, ...]]
+) -> bytes | str:
+    """Return what to start a session from: the model at these shapes, with the tensors to fetch as its outputs."""
     if not isinstance(model, onnx.ModelProto):
         light = onnx.load(model, load_external_data=False)
-        if fetch is None and not is_other_precision(light) and not has_sigmoids(light):
+        as_it_stands = fetch is None and not fixes_other_size(light, shapes)
+        if as_it_stands and not is_other_precision(light) and not has_sigmoids(light):
             return str(Path(model))
         onnx.external_data_helper.load_external_data_for_model(light, str(Path(model).parent))
         model = light
+    if fixes_other_size(model, shapes):
+        model = at_other_size(model, shapes)
     if is_other_precision(model):
         model = in_single_precision(model)
     if has_sigmoids(model):

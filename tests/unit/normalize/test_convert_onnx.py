@@ -113,8 +113,8 @@ def test_a_shape_that_could_be_meant(declared: list[int | str], example: tuple[i
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((1, 4, 8, 8), r"Input 'data' has shape \[1, 3, 8, 8\]; \[1, 4, 8, 8\] does not fit it"),
-        ((1, 3, 8), r"\[1, 3, 8\] does not fit it"),
+        ((1, 4, 8, 8), "its weights are for 3 channels, but axis 1 of its input .1, 4, 8, 8. has 4"),
+        ((1, 3, 8), r"Input 'data' has shape \[1, 3, 8, 8\]; \[1, 3, 8\] does not fit it, expected 4 lengths"),
         ((1, 3, 0, 8), "is not valid: expected positive integers"),
         ((1, 3, 8.5, 8), "is not valid: expected positive integers"),
         ({"image": (1, 3, 8, 8)}, "The model has no input image; its inputs are data"),

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from gluon2caffe.bridge.options import ConversionOptions, Preprocessing
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from gluon2caffe.ssd_heads.heads import Heads
 
-Arrays = dict[str, npt.NDArray[np.float32]]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,13 @@ class Intermediate:
         graph: static shapes, constants folded, weights by reference.
         options: those of the conversion.
         source: what the source is called.
-        arrays: name -> float32 array that goes beside the model, such as the priors of an SSD that ends in raw heads.
+        arrays: name -> array that goes beside the model, such as the priors of an SSD that ends in raw heads.
         notes: what was changed on the way in, such as weights of another precision.
         heads: the detection heads that the graph ends in; None for other nets.
         tensors: names of the source's own tensors, at which it could be cut.
         weight_bytes: what the source's weights take.
+        ends: the tensors of the source that the outputs hold, where they are neither its own outputs nor those asked
+            for; see `OutputsAside`.
 
     """
 
@@ -49,6 +50,7 @@ class Intermediate:
     heads: Heads | None = None
     tensors: frozenset[str] = frozenset()
     weight_bytes: int = 0
+    ends: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,11 +61,13 @@ class Conversion:
         model: what Caffe needs: layers with their weights, inputs, outputs.
         options: what it was converted with; a verifier makes the intermediate again from them.
         source: what the source is called.
-        arrays: name -> float32 array that is saved beside the two files, as PREFIX.name.npy.
+        arrays: name -> array that is saved beside the two files, as PREFIX.name.npy.
         sources: name of an ONNX node -> names of the layers of the source whose work it does; a node that is not listed
             stands for itself.
         notes: what the user should know about the result, such as the approximations asked for.
         heads: the detection heads that the net ends in, for a verifier; None for other nets.
+        ends: the tensors of the source that the outputs hold, where those are neither its own outputs nor those that
+            the options ask for: constants are left out, and what is cast to integers ends before the cast.
 
     """
 
@@ -74,6 +78,7 @@ class Conversion:
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     heads: Heads | None = None
+    ends: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"<Conversion of {self.source!r}: {self.model!r}>"
@@ -112,6 +117,11 @@ class Conversion:
     def parameter_count(self) -> int:
         """Number of weights in all blobs."""
         return self.model.parameter_count
+
+    @property
+    def source_ends(self) -> Sequence[str] | None:
+        """The tensors of the source that the outputs hold, in order; None for the source's own outputs."""
+        return self.options.outputs if self.ends is None else self.ends
 
     @property
     def preprocessing(self) -> Preprocessing | None:

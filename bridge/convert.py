@@ -16,6 +16,7 @@ from gluon2caffe.bridge.cut import attempt, ends_at, note_of
 from gluon2caffe.bridge.frontier import cut_of_graph
 from gluon2caffe.bridge.grown_weights import growth_notes
 from gluon2caffe.bridge.load import Source, load_graph
+from gluon2caffe.bridge.normalize.set_outputs_aside import OutputsAside
 from gluon2caffe.bridge.options import (
     ConversionKeywords,
     ConversionOptions,
@@ -100,10 +101,11 @@ def _stage_one(source: Source, options: ConversionOptions) -> Intermediate:
     graph = loaded.graph
     announce("Normalising")
     found = loaded.heads if options.outputs is None or ends_at(graph, options.outputs) else None
-    PassRunner(graph, established=(FLOAT32,)).run(normalizing_passes(options))
-    return Intermediate(
-        graph, options, loaded.title, loaded.arrays, loaded.notes, found, loaded.tensors, loaded.weight_bytes
-    )
+    aside = OutputsAside()
+    PassRunner(graph, established=(FLOAT32,)).run(normalizing_passes(options, aside))
+    arrays, notes = {**loaded.arrays, **aside.arrays}, [*loaded.notes, *aside.notes]
+    weight_bytes = loaded.weight_bytes
+    return Intermediate(graph, options, loaded.title, arrays, notes, found, loaded.tensors, weight_bytes, aside.ends)
 
 
 def as_model(made: Intermediate) -> onnx.ModelProto:
@@ -137,7 +139,7 @@ def lowered(made: Intermediate) -> Conversion:
         raise
     notes = [*made.notes, *model.notes]
     notes += growth_notes(model, sources, made.weight_bytes)
-    return Conversion(model, made.options, made.source, made.arrays, sources, notes, made.heads)
+    return Conversion(model, made.options, made.source, made.arrays, sources, notes, made.heads, made.ends)
 
 
 def cut_before_refusals(made: Intermediate, refusals: Sequence[Refusal]) -> Cut | None:

@@ -21,6 +21,7 @@ from gluon2caffe.bridge.normalize.name_nodes import find_unnamed, name_nodes
 from gluon2caffe.bridge.normalize.prepend_preprocessing import prepend_preprocessing
 from gluon2caffe.bridge.normalize.push_transposes import reduce_transposes
 from gluon2caffe.bridge.normalize.remove_no_ops import remove_no_ops
+from gluon2caffe.bridge.normalize.set_outputs_aside import OutputsAside, set_outputs_aside
 from gluon2caffe.bridge.onnx_source.content import (
     check_weights_fit,
     refuse_impossible_blobs,
@@ -51,7 +52,7 @@ def reading_passes(options: ConversionOptions, notes: list[str]) -> list[Pass]:
         *_cut(options.outputs),
         _check("refuse_quantised", refuse_quantised),
         _check("refuse_odd_values", refuse_odd_values),
-        Pass("fix_inputs", _changing(lambda graph: fix_inputs(graph, options.input_shapes))),
+        Pass("fix_inputs", _noting(lambda graph: fix_inputs(graph, options.input_shapes), notes)),
         _check("check_weights_fit", check_weights_fit),
         Pass("infer_and_fold", lambda graph: infer_any_precision(graph, notes), ensures=(TYPES, FOLDED)),
         Pass("use_float32", _noting(use_float32, notes), requires=(TYPES,), ensures=(FLOAT32,)),
@@ -62,8 +63,8 @@ def reading_passes(options: ConversionOptions, notes: list[str]) -> list[Pass]:
     ]
 
 
-def normalizing_passes(options: ConversionOptions) -> list[Pass]:
-    """Those that every graph goes through.
+def normalizing_passes(options: ConversionOptions, aside: OutputsAside | None = None) -> list[Pass]:
+    """Those that every graph goes through; they say in `aside` which outputs are not computed.
 
     Shapes come first: all the others rely on them. The preprocessing goes in while the first convolutions still stand
     as the source has them, with their pads folded. No-ops go before the folds that look at neighbours, and so do
@@ -77,6 +78,7 @@ def normalizing_passes(options: ConversionOptions) -> list[Pass]:
         *_cut(options.outputs),
         Pass("sort_nodes", sort_nodes),
         Pass("decompose", decompose, requires=(FLOAT32,), ensures=known),
+        Pass("set_outputs_aside", lambda graph: set_outputs_aside(graph, aside or OutputsAside()), requires=known),
         *(
             []
             if preprocessing is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,8 @@ from gluon2caffe.onnx2caffe.atomic import atomic_files, check_targets
 from gluon2caffe.onnx2caffe.caffe_pb2 import LayerParameter, NetParameter
 from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
 from gluon2caffe.onnx2caffe.sizes import ShapeProgram, Sizes
+
+_NO_FILE_NAME = re.compile(r"[^\w.-]")
 
 
 class SavedModel(NamedTuple):
@@ -51,7 +54,7 @@ class SavedModel(NamedTuple):
 
     def array(self, name: str) -> Path:
         """Return PREFIX.name.npy, which holds the array `name` of a model beside its two files."""
-        return self.prototxt.with_suffix(f".{name}.npy")
+        return self.prototxt.with_suffix(f".{_NO_FILE_NAME.sub('_', name)}.npy")
 
 
 @dataclass(repr=False)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.load import Source
@@ -125,7 +124,7 @@ def _source_at(
         return given, raw, source_arrays(given, raw, model, heads, shapes)
     options = model.options
     expected = source_outputs(
-        given, raw, shapes, preprocessing=model.preprocessing, outputs=options.outputs, softmax=options.softmax
+        given, raw, shapes, preprocessing=model.preprocessing, outputs=model.source_ends, softmax=options.softmax
     )
     return given, raw, expected
 

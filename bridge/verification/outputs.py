@@ -70,14 +70,13 @@ def _computed(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> list[F
     """What the source makes of raw inputs of the model."""
     if is_checkpoint(source):
         return file_outputs(run, source, raw)
-    options = run.model.options
     return source_outputs(
         source,
         raw,
         run.model.inputs,
         preprocessing=run.model.preprocessing,
-        outputs=options.outputs,
-        softmax=options.softmax,
+        outputs=run.model.source_ends,
+        softmax=run.model.options.softmax,
     )
 
 

@@ -57,14 +57,13 @@ def file_outputs(run: Run, source: Source, raw: Mapping[str, FloatArray]) -> lis
     """Return what the net computes of `raw`: in MXNet where it is installed, else as the intermediate."""
     if _mxnet_missing():
         return _intermediate_outputs(run, source, raw)
-    options = run.model.options
     return source_outputs(
         source,
         raw,
         run.model.inputs,
         preprocessing=run.model.preprocessing,
-        outputs=options.outputs,
-        softmax=options.softmax,
+        outputs=run.model.source_ends,
+        softmax=run.model.options.softmax,
     )
 
 

@@ -24,7 +24,7 @@ _SAMPLING = "samples at computed positions between pixels; no stock Caffe layer 
 _BY_REASON = {
     _BITS: "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitCast",
     _NAN: "IsInf IsNaN",
-    _ANGLE: "Cos Sin Tan",
+    _ANGLE: "Tan",
     _NOT_YET: "Acos Asin Atan",
     _ROUNDING: "Ceil Floor Round Mod",
     _SUPPRESSION: "NonMaxSuppression",

@@ -10,7 +10,7 @@ _WINDOWS = "Conv ConvTranspose MaxPool AveragePool GlobalAveragePool GlobalMaxPo
 _ELEMENTWISE = "Add Sub Mul Div Sum Mean Max Min Pow Exp Log Abs Neg Sqrt Reciprocal"
 _ACTIVATION = (
     "Relu LeakyRelu PRelu Elu Selu Celu Sigmoid Tanh Softplus Softsign Swish Mish Clip HardSigmoid HardSwish "
-    "ThresholdedRelu Erf Gelu Shrink"
+    "ThresholdedRelu Erf Gelu Shrink Sin Cos"
 )
 _NORMALIZATION = "BatchNormalization LRN Normalize Softmax"
 _REDUCTION = "ReduceMean ReduceSum ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare"

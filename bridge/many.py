@@ -21,8 +21,10 @@ from gluon2caffe.bridge.options import (
 from gluon2caffe.onnx2caffe.errors import ConversionError, OutputError
 
 if TYPE_CHECKING:
+    from gluon2caffe.bridge.conversion import Conversion
     from gluon2caffe.bridge.load import Source
     from gluon2caffe.bridge.options import Unpack
+    from gluon2caffe.bridge.verification.report import Report
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ManyResult:
         seconds: how long it took.
         error: why it failed; empty if it did not.
         kind: the class of that error.
+        report: how the files agree with the source on the readers; None where that was not asked for, or failed.
+        problem: why the files could not be verified; empty where they could, or that was not asked for.
     """
 
     source: str
@@ -46,11 +50,18 @@ class ManyResult:
     seconds: float = 0.0
     error: str = ""
     kind: str = ""
+    report: Report | None = None
+    problem: str = ""
 
     @property
     def converted(self) -> bool:
         """Whether the files were written."""
         return not self.error
+
+    @property
+    def passed(self) -> bool:
+        """Whether the files were written and, where that was asked for, agree with the source."""
+        return self.converted and not self.problem and (self.report is None or self.report.passed)
 
 
 @takes_options
@@ -60,6 +71,7 @@ def convert_many(
     *,
     executor: Executor | None = None,
     input_shape: InputShape | None = None,
+    verify: bool | Sequence[str] = False,
     **options: Unpack[ConversionKeywords],
 ) -> list[ManyResult]:
     """Convert several sources, and write FOLDER/NAME.prototxt and FOLDER/NAME.caffemodel for each.
@@ -73,6 +85,7 @@ def convert_many(
         executor: any `concurrent.futures` executor, such as a ProcessPoolExecutor or Dask's `client.get_executor()`;
             None converts one after the other. It is left open.
         input_shape: the same for all, as for `to_caffe`.
+        verify: run the files of each on the readers that are ready, or on those named, and compare with the source.
         options: see below.
 
     Returns:
@@ -86,9 +99,10 @@ def convert_many(
     listed = list(sources)
     places = prefixes([source_name(source) for source in listed], folder)
     todo = list(zip(listed, places, strict=True))
+    readers = None if verify is False else () if verify is True else tuple(verify)
     if executor is None:
-        return [convert_one(source, prefix, wanted) for source, prefix in todo]
-    running = [(source, executor.submit(convert_one, source, prefix, wanted)) for source, prefix in todo]
+        return [convert_one(source, prefix, wanted, readers) for source, prefix in todo]
+    running = [(source, executor.submit(convert_one, source, prefix, wanted, readers)) for source, prefix in todo]
     return [result_of(_title(source), future) for source, future in running]
 
 
@@ -120,25 +134,47 @@ def source_name(source: Source) -> str:
     return str(getattr(first, "name", "") or getattr(graph, "name", "") or "net")
 
 
-def convert_one(source: Source, prefix: Path, options: ConversionOptions) -> ManyResult:
-    """Convert and save one source; an error is its result."""
-    return convert_opened(lambda: source, _title(source), prefix, options)
+def convert_one(
+    source: Source, prefix: Path, options: ConversionOptions, readers: Sequence[str] | None = None
+) -> ManyResult:
+    """Convert, save and verify one source; an error is its result.
+
+    It is verified on the readers named, on those that are ready where none is, and not at all for None.
+    """
+    return convert_opened(lambda: source, _title(source), prefix, options, readers)
 
 
 def convert_opened(
-    open_source: Callable[[], Source], title: str, prefix: Path, options: ConversionOptions
+    open_source: Callable[[], Source],
+    title: str,
+    prefix: Path,
+    options: ConversionOptions,
+    readers: Sequence[str] | None = None,
 ) -> ManyResult:
     """Like `convert_one`, of a source that has to be opened or built first, which may fail too."""
     from gluon2caffe.bridge.convert import convert
 
     start = time.perf_counter()
     try:
-        made = convert(open_source(), options)
+        source = open_source()
+        made = convert(source, options)
         saved = made.save(prefix)
     except Exception as error:  # of this source alone: the others go on
         return failed_result(title, error, time.perf_counter() - start)
-    files = tuple(made.files(saved))
-    return ManyResult(title, files, made.parameter_count, tuple(made.notes), time.perf_counter() - start)
+    report, problem = (None, "") if readers is None else _verified(made, source, prefix, readers)
+    seconds = time.perf_counter() - start
+    files, notes = tuple(made.files(saved)), tuple(made.notes)
+    return ManyResult(title, files, made.parameter_count, notes, seconds, report=report, problem=problem)
+
+
+def _verified(made: Conversion, source: Source, prefix: Path, readers: Sequence[str]) -> tuple[Report | None, str]:
+    """How the saved files agree with the source, or why that could not be found out."""
+    from gluon2caffe.bridge.verification.against_source import verify
+
+    try:
+        return verify(made, source, files=prefix, readers=readers or None), ""
+    except Exception as error:  # the files stay, and the others go on
+        return None, _text(error)
 
 
 def result_of(title: str, future: Future[ManyResult]) -> ManyResult:
@@ -151,9 +187,12 @@ def result_of(title: str, future: Future[ManyResult]) -> ManyResult:
 
 def failed_result(title: str, error: Exception, seconds: float) -> ManyResult:
     """The result of a source that could not be converted."""
-    known = isinstance(error, ConversionError)
-    text = str(error) if known else f"{type(error).__name__}: {error}"
-    return ManyResult(title, seconds=seconds, error=text.strip().rstrip(":"), kind=type(error).__name__)
+    return ManyResult(title, seconds=seconds, error=_text(error), kind=type(error).__name__)
+
+
+def _text(error: Exception) -> str:
+    text = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
+    return text.strip().rstrip(":")
 
 
 def _title(source: Source) -> str:

@@ -87,9 +87,11 @@ def convert(
     """
     listed = listed_sources(sources, random, classes)
     if len(listed) != 1:
-        if save_onnx or verify or samples is not None or at_sizes is not None or readers is not None:
-            raise click.UsageError("--verify, --save-onnx, --samples, --sizes and --readers go with one source.")
-        return convert_many(listed, prefix, options, jobs, output)
+        if save_onnx or samples is not None or at_sizes is not None:
+            raise click.UsageError("--save-onnx, --samples and --sizes go with one source.")
+        if readers is not None and not verify:
+            raise click.UsageError("--readers goes with --verify.")
+        return convert_many(listed, prefix, options, jobs, output, (readers or ()) if verify else None)
     found = find_source(listed[0])
     pair = pair_at(prefix if prefix is not None else found.stem)
     onnx_file = pair[0].with_suffix(".onnx") if save_onnx else None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from gluon2caffe.bridge.conversion import Conversion
 from gluon2caffe.bridge.load import Source

@@ -1,61 +1,7 @@
-"""One file per family of ONNX operators; importing this package registers them all."""
+"""One file per family of ONNX operators; importing this package registers them all, each by being here."""
 
-from gluon2caffe.onnx2caffe.lowering import (
-    activation,
-    blocks,
-    convolution,
-    cumulative,
-    determinant,
-    elementwise,
-    error_function,
-    gather_scatter,
-    hyperbolic,
-    linear,
-    logic,
-    lp_norms,
-    normalization,
-    one_hot,
-    pad,
-    piecewise,
-    pooling,
-    ranking,
-    reduce,
-    region,
-    reshape,
-    resize,
-    row_normalization,
-    shape,
-    slicing,
-    softmax,
-    where,
-)
+import pkgutil
+from importlib import import_module
 
-__all__ = [
-    "activation",
-    "blocks",
-    "convolution",
-    "cumulative",
-    "determinant",
-    "elementwise",
-    "error_function",
-    "gather_scatter",
-    "hyperbolic",
-    "linear",
-    "logic",
-    "lp_norms",
-    "normalization",
-    "one_hot",
-    "pad",
-    "piecewise",
-    "pooling",
-    "ranking",
-    "reduce",
-    "region",
-    "reshape",
-    "resize",
-    "row_normalization",
-    "shape",
-    "slicing",
-    "softmax",
-    "where",
-]
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

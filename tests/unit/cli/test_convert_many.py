@@ -15,6 +15,8 @@ from click.testing import Result
 import gluon2caffe
 from gluon2caffe.bridge.cli.options import SourceArgs
 from gluon2caffe.bridge.cli.source_args import listed_sources
+from gluon2caffe.bridge.verification import against_source
+from gluon2caffe.bridge.verification.report import Report, Row
 
 Run = Callable[..., Result]
 
@@ -114,11 +116,11 @@ def test_the_command_in_json_and_quietly(run: Run, nets: list[Path], folder: Pat
     assert run("convert", "in/a.onnx", "in/b.onnx", "-q").output == ""
 
 
-@pytest.mark.parametrize("option", [["--verify"], ["--save-onnx"]])
+@pytest.mark.parametrize("option", [["--samples", "3"], ["--save-onnx"]])
 def test_what_goes_with_one_source(run: Run, nets: list[Path], option: list[str]) -> None:
     result = run("convert", "in", *option)
     assert result.exit_code == 2
-    assert "--verify, --save-onnx, --samples, --sizes and --readers go with one source." in result.stderr
+    assert "--save-onnx, --samples and --sizes go with one source." in result.stderr
 
 
 def test_which_words_belong_together(folder: Path, nets: list[Path]) -> None:
@@ -142,3 +144,31 @@ def test_which_words_belong_together(folder: Path, nets: list[Path]) -> None:
         *((f"in/{name}.onnx", None) for name in "abcd"),
     ]
     assert listed_sources(["net.params"], True, 3) == [SourceArgs("net.params", None, True, 3)]
+
+
+def test_all_are_verified_where_that_is_asked_for(run: Run, nets: list[Path], folder: Path) -> None:
+    result = run("convert", *map(str, nets), "-o", "out", "--verify", "--readers", "opencv")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["Source", "Result", "Parameters", "Notes", "Verified", "Time"]
+    assert [line.split()[0] for line in lines[1:]] == ["a.onnx", "b.onnx", "c.onnx", "d.onnx"]
+    assert all(line.split()[-3] == "ok" and float(line.split()[-4]) < 1e-5 for line in lines[1:4])
+    assert "ok" not in lines[4].split()
+    assert "1 of 4 sources could not be converted:" in result.stderr
+
+
+def test_what_does_not_agree_is_listed_and_kept(
+    run: Run, nets: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row("OpenCV", "scores", "scores", (1, 4, 8, 8), 0.5, 0.25, False)
+    monkeypatch.setattr(against_source, "verify", lambda *_, **__: Report(1e-4, (row,)))
+    result = run("convert", str(nets[0]), str(nets[1]), "-o", "out", "--verify", "--readers", "opencv", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert told["failed"] == 0
+    assert [each["verification"]["passed"] for each in told["results"]] == [False, False]
+    assert (folder / "out" / "a.caffemodel").exists()
+    result = run("convert", str(nets[0]), str(nets[1]), "-o", "out", "--verify", "--readers", "opencv")
+    assert "2 of 2 could not be shown to agree; files are kept:" in result.stderr
+    assert "  - a.onnx: OpenCV scores: 0.25" in result.stderr
+    assert "0.25 DIFFERS" in result.stdout

@@ -12,6 +12,7 @@ from agreement import model
 
 import gluon2caffe
 from gluon2caffe.bridge import passes as listed
+from gluon2caffe.bridge.normalize.set_outputs_aside import OutputsAside
 from gluon2caffe.bridge.options import ConversionOptions
 from gluon2caffe.bridge.passes import FLOAT32, FOLDED, normalizing_passes
 from gluon2caffe.onnx2caffe import registry
@@ -91,8 +92,8 @@ def test_a_pass_that_breaks_an_invariant_is_named(
         plant(graph)
         return False
 
-    def planted(options: ConversionOptions) -> list[Pass]:
-        passes = normalizing_passes(options)
+    def planted(options: ConversionOptions, aside: OutputsAside) -> list[Pass]:
+        passes = normalizing_passes(options, aside)
         place = next(i for i, step in enumerate(passes) if step.name == "name_nodes") + 1
         return [*passes[:place], Pass("plant", run), *passes[place:]]
 

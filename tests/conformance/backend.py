@@ -82,7 +82,9 @@ class CaffeRep(BackendRep):
         except AssertionError as error:
             raise ReaderError(str(error)) from error
         names = list(self._declared)
-        values = [self._as_declared(name, found[self.converted.outputs[name]]) for name in names]
+        # Constants are saved beside the model; no reader gives them.
+        held = {**self.converted.arrays, **{name: found[blob] for name, blob in self.converted.outputs.items()}}
+        values = [self._as_declared(name, held[name]) for name in names]
         return namedtupledict("Outputs", names)(*values)
 
     def _as_declared(self, name: str, found: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import onnx_graphsurgeon as gs
 
 from gluon2caffe.bridge.cut import cut_at
 from gluon2caffe.bridge.normalize.append_softmax import append_softmax
+from gluon2caffe.bridge.normalize.find_pixel_shuffles import find_pixel_shuffles
 from gluon2caffe.bridge.normalize.fold_affine import fold_affine
 from gluon2caffe.bridge.normalize.fold_batch_norm import fold_batch_norm
 from gluon2caffe.bridge.normalize.fold_constants import find_foldable
@@ -93,6 +94,7 @@ def normalizing_passes(options: ConversionOptions, aside: OutputsAside | None = 
         ),
         Pass("remove_no_ops", remove_no_ops, requires=known),
         Pass("reduce_transposes", reduce_transposes, requires=known),
+        Pass("find_pixel_shuffles", find_pixel_shuffles, requires=known),
         Pass("fold_padding", fold_padding, requires=known),
         *(
             [

@@ -201,7 +201,7 @@ def _lower_node(read: Node, opset: int, net: NetBuilder, refusals: list[Refusal]
 def _cut_like(read: Node, net: NetBuilder, function: Lowering) -> Blob | list[Blob]:
     """What the lowering makes, or a Crop to the size of another tensor where any size is asked for."""
     like = read.blobs.get(read.cut_like)
-    if not read.cut_like:
+    if not read.cut_like or read.raw.op == "Resize":
         return function(read, net)
     if like is None or like.rank != 4:
         net.sizes.fix("cut to the size of another tensor")

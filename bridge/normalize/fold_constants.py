@@ -17,7 +17,15 @@ from onnx import helper, numpy_helper, shape_inference
 from gluon2caffe.onnx2caffe import growth
 from gluon2caffe.onnx2caffe.errors import SourceError
 from gluon2caffe.onnx2caffe.node import is_static
-from gluon2caffe.onnx2caffe.sizes.marks import bound_by, from_size, mark_constant
+from gluon2caffe.onnx2caffe.sizes.marks import (
+    Lengths,
+    bound_by,
+    from_size,
+    lengths_in,
+    mark_constant,
+    mark_lengths,
+    new_lengths,
+)
 from gluon2caffe.onnx2caffe.surgeon import node_proto
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -97,7 +105,9 @@ def _fold_shape(node: gs.Node) -> bool:
     if node.op == "Size":
         values = np.array(math.prod(shape), np.int64)
     else:
-        values = np.array(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))], np.int64)
+        taken = range(len(shape))[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))]
+        values = np.array([shape[axis] for axis in taken], np.int64)
+        mark_lengths(node.outputs[0], new_lengths(node.inputs[0], taken))
     mark_constant(node.outputs[0])
     _become_constant(node.outputs[0], values)
     node.inputs.clear()
@@ -148,8 +158,23 @@ def _mark_outputs(node: gs.Node, model: onnx.ModelProto, feeds: dict[str, Array]
     if (node.op in _MOVES_FIRST or node.op == "Concat") and masks.keys() <= set(moved):
         seen = {name: masks.get(name, np.zeros(feeds[name].shape, bool)).astype(feeds[name].dtype) for name in moved}
         places = list(_run(model, {**feeds, **seen}))
+        _mark_lengths(node, model, feeds, moved)
     for tensor, each in zip((tensor for tensor in node.outputs if tensor.name), places, strict=False):
         mark_constant(tensor, each)
+
+
+def _mark_lengths(node: gs.Node, model: onnx.ModelProto, feeds: dict[str, Array], moved: list[str]) -> None:
+    """Hand on which values are lengths, where the node only moves them."""
+    given = {tensor.name: found for tensor in node.inputs if (found := lengths_in(tensor)) is not None}
+    if not given:
+        return
+    none = {name: np.zeros(feeds[name].shape, np.int64) for name in moved}
+    numbers = {name: (given[name].places if name in given else none[name]) for name in moved}
+    seen = {name: values.reshape(feeds[name].shape).astype(feeds[name].dtype) for name, values in numbers.items()}
+    known = {number: place for found in given.values() for number, place in found.known.items()}
+    outputs = [tensor for tensor in node.outputs if tensor.name]
+    for tensor, made in zip(outputs, _run(model, {**feeds, **seen}), strict=False):
+        mark_lengths(tensor, Lengths(np.asarray(made).astype(np.int64), known))
 
 
 def _read_only(values: Array) -> Array:

@@ -22,8 +22,30 @@ def reshape(node: Node, net: NetBuilder) -> Blob:
     x, shape = node.blob(), node.shape()
     target = _target(node, x, len(shape))
     if target is None:
-        return _to_fixed(net, x, shape)
+        within = _within(node, net, x, shape)
+        return _to_fixed(net, x, shape) if within is None else within
     return _to_open(net, x, shape, target)
+
+
+def _within(node: Node, net: NetBuilder, x: Blob, shape: tuple[int, ...]) -> Blob | None:
+    """For any size: a Reshape of the axes between those that stay in front and behind, such as C in (N, g, C/g, H, W).
+
+    None where the target has no such form, or where a length is inferred among written ones, which would take in more
+    of a larger picture.
+    """
+    if net.options.sizes != "any" or not net.profile.accepts("Reshape", "num_axes") or min(x.rank, len(shape)) < 3:
+        return None
+    inferred = node.is_constant(1) and -1 in node.constant(1)
+    if inferred or shape[0] != x.shape[0]:
+        return None
+    most = min(x.rank, len(shape)) - 1
+    front = next((i for i in range(most) if x.shape[i] != shape[i]), most)
+    behind = next((i for i in range(most - front) if x.shape[-1 - i] != shape[-1 - i]), most - front)
+    taken, made = x.rank - front - behind, shape[front : len(shape) - behind]
+    if not behind or not taken or not made:
+        return None
+    dims = [-1] if len(made) == 1 else list(made)
+    return net.one("Reshape", [x], shape, reshape_param={"shape": {"dim": dims}, "axis": front, "num_axes": taken})
 
 
 def _target(node: Node, x: Blob, rank: int) -> list[int] | None:

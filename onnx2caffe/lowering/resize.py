@@ -66,6 +66,9 @@ def _resize(
 ) -> Blob:
     x, shape = node.blob(), node.shape()
     if scales is None:
+        repeated = _repeated_like(node, net, x, shape, how)
+        if repeated is not None:
+            return repeated
         net.sizes.exact(x, why="a resize to given lengths")
     if how.mode not in ("nearest", "linear", "cubic"):
         raise UnsupportedNodeError(f"resize mode {how.mode!r}")
@@ -88,6 +91,36 @@ def _resize(
         if matrix is not None:
             x = linear_along(net, x, axis, matrix, part=f"along_{axis}")
     return _extrapolated(node, net, x, matrices)
+
+
+def _repeated_like(node: Node, net: NetBuilder, x: Blob, shape: tuple[int, ...], how: Interpolation) -> Blob | None:
+    """Each value so many times, as far as another tensor reaches that the size is taken from; None where it is not.
+
+    A map is half as large as the one it is resized to, rounded up: of twice as many rows the last is cut off, or none.
+    """
+    like = node.blobs.get(node.cut_like)
+    if like is None or x.rank != 4 or shape[:2] != x.shape[:2] or how.mode != "nearest":
+        return None
+    times = (-(-shape[2] // x.shape[2]), -(-shape[3] // x.shape[3]))
+    cuts = net.options.sizes == "any" and net.profile.has("Crop")
+    for axis, count in zip((2, 3), times, strict=True):
+        fits = [less for less in range(count if cuts else 1) if _repeats_less(count, less, how)]
+        if count * x.shape[axis] - shape[axis] not in fits:
+            return None
+        net.sizes.multiple(like, x, axis, count, fits, "a resize to the size of another tensor")
+    ones = growth.ones(x.shape[1], 1, *times)
+    y = x if times == (1, 1) else layers.deconvolution(net, x, ones, None, stride=times, group=x.shape[1])
+    return layers.crop_like(net, y, like, part="cut") if cuts and times != (1, 1) else y
+
+
+def _repeats_less(times: int, less: int, how: Interpolation) -> bool:
+    """Whether a resize to `times` as many, less so many, repeats every value and cuts the end, at every length."""
+    for size in (1, 2, 3, 4, 5, 8, 13, 32, 100):
+        made = size * times - less
+        whole = np.repeat(np.eye(size, dtype=np.float32), times, axis=0)
+        if made > 0 and not np.array_equal(resize_matrix(size, made, made / size, how), whole[:made]):
+            return False
+    return True
 
 
 def _extrapolated(node: Node, net: NetBuilder, x: Blob, matrices: list[Array | None]) -> Blob:

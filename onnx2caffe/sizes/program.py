@@ -160,7 +160,7 @@ def _holds(reliance: Reliance, shape: Shape | None, other: Shape | None) -> bool
     if reliance.minus is not None:
         if other is None:
             return True
-        length -= other[reliance.minus[1]]
+        length -= reliance.times * other[reliance.minus[1]]
     return reliance.holds(length)
 
 

@@ -25,7 +25,7 @@ LONGEST_WALK = 1 << 14
 
 @dataclass(frozen=True)
 class Reliance:
-    """A length that a lowering relies on: that of `axis` of `blob`, less that of `minus` where it is given.
+    """A length that a lowering relies on: that of `axis` of `blob`, less `times` that of `minus` where it is given.
 
     It holds for a length from `least` to `most` (0 for no limit) whose remainder by `modulus` is one of `remainders`;
     with modulus 0 the length itself must be one of them. `why` says which decision rests on it.
@@ -39,6 +39,7 @@ class Reliance:
     least: int = 0
     minus: tuple[str, int] | None = None
     most: int = 0
+    times: int = 1
 
     def holds(self, length: int) -> bool:
         """Whether it holds for a length."""
@@ -98,6 +99,11 @@ class SizeRecord:
         """Rely on by how much `axis` of `blob` is longer than that of `other`."""
         length = blob.shape[axis] - other.shape[axis]
         self._add(Reliance(blob.name, axis, 0, frozenset({length}), why, minus=(other.name, axis), least=length))
+
+    def multiple(self, blob: HasShape, other: HasShape, axis: int, times: int, less: Iterable[int], why: str) -> None:
+        """Rely on `axis` of `blob` being `times` as long as that of `other`, less one of some lengths."""
+        rests = frozenset(-length for length in less)
+        self._add(Reliance(blob.name, axis, 0, rests, why, least=min(rests), minus=(other.name, axis), times=times))
 
     def fix(self, why: str) -> None:
         """Say that the net holds for the input shapes of its conversion alone."""

@@ -158,14 +158,19 @@ class Sizes:
     @cached_property
     def words(self) -> str:
         """All of it in a line: `any size, any batch`, or `224×224 only (dense0: weights for fixed lengths)`."""
+        return self._in_words(_listed(self._program.fixed or self.reasons))
+
+    @cached_property
+    def place(self) -> str:
+        """`words` without the reasons."""
+        return self._in_words("")
+
+    def _in_words(self, reasons: str) -> str:
         if self._program.fixed or not self._inputs:
             shapes = ", ".join("×".join(map(str, shape)) for shape in self._inputs.values())
-            return f"{shapes} only{_listed(self._program.fixed)}"
+            return f"{shapes} only{reasons}"
         parts = [self._words_of(name, axes) for name, axes in self.axes.items() if axes]
-        if not parts:
-            return self._batch_words
-        reasons = "" if self.is_any_size else _listed(self.reasons)
-        return f"{'; '.join(dict.fromkeys(parts))}{reasons}, {self._batch_words}"
+        return f"{'; '.join(dict.fromkeys(parts))}{reasons}, {self._batch_words}" if parts else self._batch_words
 
     @property
     def ascii_words(self) -> str:

@@ -87,7 +87,8 @@ def skip_reshapes(model: CaffeModel) -> None:
         reads_flat = message.type == "Flatten" or (
             message.type == "InnerProduct" and message.inner_product_param.axis == 1
         )
-        writes_shape = message.type == "Reshape" and 0 not in message.reshape_param.shape.dim[1:]
+        fields = message.reshape_param
+        writes_shape = message.type == "Reshape" and 0 not in fields.shape.dim[1:] and not fields.axis
         while reads_flat or writes_shape:
             before = producers.get(message.bottom[0])
             if before is None or not _keeps_batch(before) or (reads_flat and _may_add_axes(before)):

@@ -129,6 +129,13 @@ CASES = {
             y = Reshape(b, t)
         }"""
     ),
+    "a transpose of six axes": Case(
+        """(float[2,8,3,4] x) => (float[] y) <int64[6] s={2,2,2,2,3,4}, int64[4] t={2,2,24,2}> {
+            a = Reshape(x, s)
+            b = Transpose<perm=[0,1,4,2,5,3]>(a)
+            y = Reshape(b, t)
+        }"""
+    ),
     "slice, step 2": _slice([0], [5], [2], [2]),
     "slice, step 3 from 1": _slice([1], [6], [3], [3]),
     "slice channels, step 2": _slice([1], [4], [1], [2]),
@@ -205,7 +212,7 @@ def test_infinite_padding_is_refused() -> None:
 
 WITHOUT_PERMUTE = [
     *("transpose", "transpose, all axes", "transpose, batch", "transpose, batch of one", "transpose, 2-D"),
-    *("transpose, 3-D", "channel shuffle", "pixel shuffle by a transpose"),
+    *("transpose, 3-D", "channel shuffle", "a transpose of six axes"),
 ]
 
 

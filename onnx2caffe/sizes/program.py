@@ -40,16 +40,16 @@ class _Step:
             tops: Sequence[Shape | None] = top_shapes(message, bottoms)
         except UnknownShapeError:
             fits = not has_shape_rule(message.type)
-            why = "" if fits else f"{message.name}: {_LENGTHS.get(message.type, _UNFIT)}"
+            why = "" if fits else f"{message.name}: {_LENGTHS.get(message.type, UNFIT)}"
             return [None] * len(message.top), why
         if misfit(message, bottoms) or any(top is not None and min(top, default=1) < 1 for top in tops):
-            return [None] * len(message.top), f"{message.name}: {_UNFIT}"
+            return [None] * len(message.top), f"{message.name}: {UNFIT}"
         if any(bottoms[bottom][axis] != length for bottom, axis, length in self.bound):
             return tops, f"{message.name}: {_LENGTHS.get(message.type, 'fixed lengths')}"
         return tops, ""
 
 
-_UNFIT = "its bottoms do not fit"
+UNFIT = "its bottoms do not fit"
 _LENGTHS = {
     "InnerProduct": "weights for fixed lengths",
     "Reshape": "a Reshape to fixed lengths",

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice, product
 from typing import Any
 
-from gluon2caffe.onnx2caffe.sizes.program import Shape, ShapeProgram
+from gluon2caffe.onnx2caffe.sizes.program import UNFIT, Shape, ShapeProgram
 
 # Sizes repeat with the product of a net's strides, which is 32 or 64 in nets of pictures; longer periods are not
 # looked for, and the net is then said to hold at one size.
@@ -145,9 +145,16 @@ class Sizes:
 
     @property
     def follows_input(self) -> bool:
-        """Whether it takes every size in a row that the net itself takes: from a least one on, or up to a largest."""
+        """Whether it takes every size that the net itself takes: from a least one on, or up to a largest.
+
+        Where blobs do not fit each other and nothing else is amiss, the net does not take the size either, such as one
+        whose maps are halved five times and added up again.
+        """
         spatial = [axis for axes in self.axes.values() for axis in axes]
-        return not self.fixed and all(axis.modulus == 1 or axis.is_range for axis in spatial)
+        whole = all(axis.modulus == 1 or axis.is_range for axis in spatial)
+        periodic = all(axis.modulus > 0 for axis in spatial)
+        misfits = periodic and all(reason.endswith(f": {UNFIT}") for reason in self.reasons)
+        return not self.fixed and (whole or misfits)
 
     @property
     def is_fixed(self) -> bool:

@@ -73,6 +73,15 @@ def test_what_binds_the_size_is_refused_with_its_nodes() -> None:
     assert str(caught.value).startswith("The net itself binds its input size (8×8 only")
 
 
+def test_sizes_that_the_net_itself_does_not_take_bind_nothing() -> None:
+    text = """(float[1,3,8,8] x) => (float[] y) <float[3,3,2,2] w> {
+        a = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)\n b = ConvTranspose<strides=[2,2]>(a, w)\n y = Add(x, b) }"""
+    converted = gluon2caffe.to_caffe(model(text), sizes="any")
+    assert layer_types(converted) == ["Convolution", "Pooling", "Crop", "Deconvolution", "Eltwise"]
+    assert converted.sizes is not None and converted.sizes.follows_input
+    assert converted.sizes.words == "height and width ≡ 0 (mod 2) (y: its bottoms do not fit), any batch"
+
+
 def test_a_fixed_size_fails_at_any_other(tmp_path: Path) -> None:
     converted = gluon2caffe.to_caffe(model(_text(NETS["maximum rounded down"])), sizes="fixed")
     assert converted.sizes is not None

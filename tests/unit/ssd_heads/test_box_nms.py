@@ -93,6 +93,13 @@ def test_nothing_and_everything_is_found(objectness: float) -> None:
     agrees(net, x, reference, SQUARE[2:])
 
 
+def test_a_decoder_that_divides_by_the_picture_binds_its_size() -> None:
+    model = to_caffe(telling_yolo()[0], SQUARE)
+    assert model.sizes is not None
+    assert "detection_out: corners divided by the size of the picture" in model.sizes.fixed
+    assert not model.sizes.includes((1, 3, 128, 32))
+
+
 def test_verify_and_inspect(tmp_path: Path) -> None:
     net, x = telling_yolo()
     files = exported(net, x, tmp_path)

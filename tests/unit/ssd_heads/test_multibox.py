@@ -174,6 +174,15 @@ def test_verify_and_description(tmp_path: Path) -> None:
     assert suppression == "suppression: overlap above 0.45, best class of each box, of all boxes, all reported"
 
 
+@pytest.mark.parametrize(("clip", "node"), [("False", "r0_mbox_priorbox"), ("True", "detection_out")])
+def test_anchors_that_are_parts_of_the_picture_bind_its_size(clip: str, node: str, tmp_path: Path) -> None:
+    model = to_caffe(saved(multibox_symbol(2, clip=clip), tmp_path), SQUARE)
+    assert model.sizes is not None
+    assert model.sizes.fixed[0] == f"{node}: anchors that are parts of the picture"
+    # As many boxes as at 64 × 64.
+    assert not model.sizes.includes((1, 3, 128, 32))
+
+
 def test_suppression_across_classes_is_refused(tmp_path: Path) -> None:
     files = saved(multibox_symbol(3, force_suppress=True), tmp_path)
     with pytest.raises(ConversionError, match=r"force_suppress.*Try: heads='raw'"):

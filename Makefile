@@ -57,6 +57,7 @@ readers: $(READY) caffe
 
 zoo: $(READY) caffe
 	$(BIN)/python -m pytest -q tests/zoo --full-zoo
+	$(BIN)/python -m tests.zoo.sizes
 
 benchmark: $(READY)
 	$(BIN)/python -m pytest -q tests/benchmarks --benchmarks
@@ -64,6 +65,7 @@ benchmark: $(READY)
 docs: $(READY)
 	$(BIN)/python -m tests.api.page
 	$(BIN)/python -m tests.zoo.page
+	$(BIN)/python -m tests.input_sizes.page
 	$(BIN)/python -m tests.zoo.detector_page
 	$(BIN)/python -m tests.operators.page
 	$(BIN)/python -m tests.operators.mxnet_page

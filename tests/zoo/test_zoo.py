@@ -27,14 +27,14 @@ def test_net_agrees(net_name: str, pytestconfig: pytest.Config, mx: Any) -> None
     row = measured("tests.zoo.measure", net_name, minutes=MINUTES)
     if pytestconfig.getoption("--full-zoo"):
         page.MEASUREMENTS.store(row)
-        page.PAGE.write_text(page.render(page.MEASUREMENTS.load()))
+        page.PAGE.write_text(page.render(page.MEASUREMENTS.load(), page.SIZES.load()))
     assert not row["failed"]
     assert row["errors"]
     assert max(row["errors"].values()) <= 1e-4, row["errors"]
 
 
 def test_the_page_shows_what_was_measured() -> None:
-    assert page.PAGE.read_text() == page.render(page.MEASUREMENTS.load())
+    assert page.PAGE.read_text() == page.render(page.MEASUREMENTS.load(), page.SIZES.load())
 
 
 def test_every_classifier_was_measured_on_opencv_and_a_real_caffe(mx: Any) -> None:
@@ -46,3 +46,15 @@ def test_every_classifier_was_measured_on_opencv_and_a_real_caffe(mx: Any) -> No
     for name, row in rows.items():
         assert len(row["errors"]) >= 2, name
         assert max(row["errors"].values()) <= 1e-4, name
+
+
+def test_the_sizes_of_every_classifier_were_found_out() -> None:
+    assert [row["name"] for row in page.SIZES.load()] == [row["name"] for row in page.MEASUREMENTS.load()]
+
+
+@pytest.mark.parametrize("name", ["cifar_resnet20_v1", "resnet18_v1", "mobilenet0.25", "squeezenet1.1"])
+def test_the_sizes_on_the_page_are_those_of_the_files(name: str, mx: Any) -> None:
+    from tests.zoo.sizes import sizes_of
+
+    (row,) = (row for row in page.SIZES.load() if row["name"] == name)
+    assert sizes_of(name) == row

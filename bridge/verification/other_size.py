@@ -14,7 +14,7 @@ def fixes_other_size(model: onnx.ModelProto, shapes: Shapes) -> bool:
     return any(
         dim.HasField("dim_value") and dim.dim_value != length
         for info in model.graph.input
-        if len(info.type.tensor_type.shape.dim) == len(shapes.get(info.name, ()))
+        if info.name in shapes and len(info.type.tensor_type.shape.dim) == len(shapes[info.name])
         for dim, length in list(zip(info.type.tensor_type.shape.dim, shapes[info.name], strict=True))[1:]
     )
 

@@ -117,7 +117,7 @@ def _repeats_less(times: int, less: int, how: Interpolation) -> bool:
     """Whether a resize to `times` as many, less so many, repeats every value and cuts the end, at every length."""
     for size in (1, 2, 3, 4, 5, 8, 13, 32, 100):
         made = size * times - less
-        whole = np.repeat(np.eye(size, dtype=np.float32), times, axis=0)
+        whole = np.repeat(growth.eye(size), times, axis=0)
         if made > 0 and not np.array_equal(resize_matrix(size, made, made / size, how), whole[:made]):
             return False
     return True

@@ -30,17 +30,19 @@ _ERROR = 2e-8
 @lowering("Sin")
 def sin(node: Node, net: NetBuilder) -> Blob:
     """x·p(x²)."""
-    x = node.blob()
-    squares = layers.eltwise(net, [x, x], "PROD", part="square")
-    return layers.eltwise(net, [x, _polynomial(net, squares, _coefficients("sin", _bound(node)))], "PROD")
+    x, coefficients = node.blob(), _coefficients("sin", _bound(node))
+    return layers.eltwise(net, [x, _polynomial(net, _square(net, x), coefficients)], "PROD")
 
 
 @lowering("Cos")
 def cos(node: Node, net: NetBuilder) -> Blob:
     """q(x²)."""
-    x = node.blob()
-    squares = layers.eltwise(net, [x, x], "PROD", part="square")
-    return _polynomial(net, squares, _coefficients("cos", _bound(node)))
+    x, coefficients = node.blob(), _coefficients("cos", _bound(node))
+    return _polynomial(net, _square(net, x), coefficients)
+
+
+def _square(net: NetBuilder, x: Blob) -> Blob:
+    return layers.eltwise(net, [x, x], "PROD", part="square")
 
 
 def _bound(node: Node) -> float:

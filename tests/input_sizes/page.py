@@ -22,9 +22,9 @@ prototxt and `model.sizes`:
     # Exact at: height and width = 0 or 3 (mod 4) (pool0: rounding of the pooled size), any batch.
 
 ```python
-model.sizes.words                       # the line, with the reasons
+model.sizes.words  # the line, with the reasons
 model.sizes.includes((1, 3, 231, 231))  # whether it is exact there
-model.sizes.why_not((1, 3, 225, 225))   # the nodes that are not, and why
+model.sizes.why_not((1, 3, 225, 225))  # the nodes that are not, and why
 ```
 
 The statement counts what the source computes at that size. It is taken from the shapes that the layers make of an

@@ -30,6 +30,11 @@ def plain(net: Draft, x: str) -> str:
     return net.add(net.pick([name for name, since in PLAIN.items() if since <= net.opset]), x)
 
 
+@kind("Sin or Cos", since=7)
+def of_angle(net: Draft, x: str) -> str:
+    return net.add(net.pick(["Sin", "Cos"]), net.add("Tanh", x))
+
+
 @kind("activation with alpha")
 def with_alpha(net: Draft, x: str) -> str:
     operator = net.pick([name for name, since in WITH_ALPHA.items() if since <= net.opset])

@@ -12,6 +12,7 @@ from gluon2caffe.onnx2caffe import layers
 from gluon2caffe.onnx2caffe.builder import Blob, NetBuilder
 from gluon2caffe.onnx2caffe.node import Node, axis_of
 from gluon2caffe.onnx2caffe.registry import lowering
+from gluon2caffe.onnx2caffe.targets import Fault
 
 NAMED = "a Reshape to fixed lengths"
 
@@ -79,6 +80,10 @@ def _to_open(net: NetBuilder, x: Blob, shape: tuple[int, ...], target: Sequence[
         return x
     if list(target) == [0, -1]:
         return layers.reshape(net, x, shape)
+    if x.rank != len(shape) and net.profile.has_quirk(Fault.RESHAPE_COPIES_OTHER_AXIS):
+        copied = [axis for axis, length in enumerate(target) if axis and length == 0]
+        net.sizes.exact(x, copied, NAMED)
+        target = [shape[axis] if axis in copied else length for axis, length in enumerate(target)]
     return net.one("Reshape", [x], shape, reshape_param={"shape": {"dim": list(target)}})
 
 

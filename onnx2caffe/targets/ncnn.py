@@ -37,6 +37,12 @@ PROFILE = Profile(
     quirks=(
         Quirk(Fault.ZERO_TIMES_INFINITY, "ncnn", "1.0.20261020", "src/layer/power.cpp"),
         Quirk(Fault.CROP_OF_ALL_AXES, "ncnn", "1.0.20261020", "src/layer/crop.cpp, with a reference blob; measured"),
+        Quirk(
+            Fault.RESHAPE_COPIES_OTHER_AXIS,
+            "ncnn",
+            "1.0.20261020",
+            "src/layer/reshape.cpp counts the axes from the last; measured",
+        ),
         Quirk(Fault.LAST_WINDOW_IN_PADDING, "ncnn", "1.0.20261020", "src/layer/pooling.cpp; measured"),
         Quirk(
             Fault.AVERAGE_LEAVES_PADDING_OUT,

@@ -40,6 +40,7 @@ class Fault(Enum):
     GROUPED_DECONVOLUTION = "computes a Deconvolution in groups, but not of single channels, wrongly"
     PRELU_SHARED_SLOPE = "takes a slope per channel only in a PReLU layer"
     CROP_OF_ALL_AXES = "crops along all axes in a Crop layer, whatever its axis"
+    RESHAPE_COPIES_OTHER_AXIS = "copies another axis for a 0 in a Reshape to more or fewer axes"
     ZERO_TIMES_INFINITY = "multiplies in a Power of scale 0, so that infinities become NaN"
 
 

@@ -104,5 +104,8 @@ NETS: dict[Fault, MinimalNet] = {
     Fault.CROP_OF_ALL_AXES: _net(
         "(float[1,6,3,3] x) => (float[] y) <int64[2] n={4,2}> { a, b = Split<axis=1>(x, n)\n y = Relu(a) }",
     ),
+    Fault.RESHAPE_COPIES_OTHER_AXIS: _net(
+        "(float[1,4,2,3] x) => (float[] y) <int64[3] s={0,0,-1}> { y = Reshape(x, s) }",
+    ),
     Fault.ZERO_TIMES_INFINITY: _net("(float[1,3] x) => (float[] y) { y = Sign(x) }", INFINITE),
 }
